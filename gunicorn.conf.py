@@ -1,0 +1,66 @@
+"""How gunicorn serves the application: taken from the settings, nothing is configured twice."""
+
+import gc
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().with_name("src")))
+
+from gunicorn.arbiter import Arbiter
+
+from gatehouse.infra import jobs, server
+from gatehouse.settings import Settings
+
+_settings = Settings.load()
+
+wsgi_app = "wsgi:app"
+bind = (
+    f"[{_settings.host}]:{_settings.port}"
+    if ":" in _settings.host
+    else (f"{_settings.host}:{_settings.port}")
+)
+worker_class = server.Worker
+workers = _settings.workers
+threads = _settings.threads
+# The application is loaded once and shared by the forks. It opens no connection and starts no
+# thread before that: those begin in `post_worker_init`.
+preload_app = True
+# Each worker has a queue of the kernel for itself; with one for all, kept-alive connections
+# gather at one worker.
+reuse_port = True
+worker_connections = max(1000, threads * 4)
+# Longer than a proxy keeps an idle connection (nginx: 60 s), so that the proxy closes first and
+# never sends a request into a connection that is just going.
+keepalive = 75
+timeout = 60
+graceful_timeout = 30
+
+# What a request may weigh before the application sees it; bodies are limited there.
+limit_request_line = 4094
+limit_request_fields = 64
+limit_request_field_size = 8190
+
+# Proxies are judged by the application (TRUSTED_PROXIES): here nobody is believed.
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
+proxy_protocol = "off"
+
+# Every request is one line of our own log. The control socket would lie in the home directory.
+accesslog = None
+errorlog = "-"
+loglevel = _settings.log_level.lower()
+control_socket_disable = True
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+
+
+def when_ready(arbiter: Arbiter) -> None:
+    """Prepare the stop, and keep the collector from copying what the forks share."""
+    server.stop_gracefully(arbiter, delay_seconds=_settings.shutdown_delay_seconds)
+    gc.collect()
+    gc.freeze()
+
+
+def post_worker_init(worker: server.Worker) -> None:
+    """Start what must not cross a fork: the thread that does later work."""
+    if _settings.jobs == "embedded":
+        jobs.start_thread(worker.wsgi)

@@ -1,0 +1,45 @@
+"""Gatehouse: an accounts service. `create_app` is the whole program on one page."""
+
+from flask import Flask
+
+from gatehouse import cli
+from gatehouse.auth import TokenManager
+from gatehouse.feature import Slots
+from gatehouse.features import FEATURES
+from gatehouse.infra import db, hashing, jobs, keys, limits, logs, mail, redis
+from gatehouse.settings import Settings
+from gatehouse.web import access, edge
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Return the application for `settings`, by default those of the environment.
+
+    Opens no connection and starts no thread, so that a process may fork after it. Raises
+    SettingsError with one line for each unsafe or impossible setting.
+    """
+    settings = settings or Settings.load()
+    app = Flask("gatehouse", static_folder=None)
+    app.config["SETTINGS"] = settings
+
+    logs.configure(settings)
+    db.init_app(app, settings)
+    redis.init_app(app, settings)
+    limits.init_app(app, settings)
+    hashing.init_app(app, settings)
+    keys.init_app(app)
+    jobs.init_app(app)
+    mail.init_app(app, settings)
+    TokenManager().init_app(app)
+
+    api = edge.install(app, settings)
+    slots = Slots.of(app)
+    for feature in FEATURES:
+        slots.fill(feature)
+        for blueprint in feature.blueprints:
+            api.register_blueprint(blueprint)
+        limits.declare(app, feature.limits)
+        jobs.declare(app, feature.jobs, feature.periodic)
+    logs.install_request_log(app, settings)
+    cli.install(app)
+    access.refuse_unlocked(app)
+    return app

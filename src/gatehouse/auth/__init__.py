@@ -1,0 +1,22 @@
+"""Logging in: tokens, the access check of every request, verification and recovery."""
+
+from gatehouse.auth import recovery, recovery_routes, verification
+from gatehouse.auth.authenticator import authenticate
+from gatehouse.auth.manager import TokenManager
+from gatehouse.auth.routes import blueprint, well_known
+from gatehouse.auth.vocabulary import LIMITS, AuthEvent
+from gatehouse.feature import Feature
+
+__all__ = ["TokenManager", "feature", "recovery_routes"]
+
+feature = Feature(
+    name="auth",
+    blueprints=(blueprint, well_known),
+    events=AuthEvent,
+    limits=LIMITS,
+    authenticators=(authenticate,),
+    jobs={
+        recovery.RESET_JOB: recovery.send_reset,
+        verification.RESEND_JOB: verification.resend,
+    },
+)

@@ -1,0 +1,60 @@
+"""What a log-in can be refused for; unknown, wrong and inactive are one refusal (ASVS 6.3.8)."""
+
+from gatehouse.core.errors import Forbidden, Refusal, Unauthenticated, Unprocessable
+
+
+class InvalidCredentials(Unauthenticated):
+    """Name or password is wrong, or the account is not active; which of them is not told."""
+
+    code = "invalid_credentials"
+    title = "Name or password is wrong"
+
+
+class PasswordChangeRequired(Forbidden):
+    """The password was set by somebody else; the token in the answer is good for changing it."""
+
+    code = "password_change_required"
+    title = "Choose a password of your own first"
+
+    def __init__(self, token: str) -> None:
+        super().__init__(
+            "Send the token with a new password to POST /api/v1/auth/password-reset/confirm.",
+            members={"password_change_token": token},
+        )
+
+
+class ProofRequired(Unprocessable):
+    """A verification needs the account's session or password, or a new password."""
+
+    code = "proof_required"
+    title = "The token alone is not enough"
+
+    def __init__(self) -> None:
+        super().__init__("Send the account's access token or `password`, or a `new_password`.")
+
+
+class OAuthError(Refusal):
+    """A refusal of the token endpoint, with the members of RFC 6749, section 5.2."""
+
+    code = "invalid_request"
+    title = "The token request cannot be granted"
+    error = "invalid_request"
+
+    def __init__(self, description: str) -> None:
+        super().__init__(
+            description,
+            members={"error": self.error, "error_description": description},
+            headers={"Cache-Control": "no-store", "Pragma": "no-cache"},
+        )
+
+
+class InvalidGrant(OAuthError):
+    """The credentials or the refresh token of a grant are not good."""
+
+    code = error = "invalid_grant"
+
+
+class UnsupportedGrantType(OAuthError):
+    """The grant is neither `password` nor `refresh_token`."""
+
+    code = error = "unsupported_grant_type"

@@ -1,0 +1,143 @@
+"""Logging in: reserve the attempt, hash, record the outcome. Two units, nothing held between."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from gatehouse import audit, guessing, one_time, sessions, users
+from gatehouse.auth import access_tokens, repository, second_factor
+from gatehouse.auth.errors import InvalidCredentials, PasswordChangeRequired
+from gatehouse.auth.vocabulary import LOGIN_FAILURES, REFRESH_SESSION, AuthEvent
+from gatehouse.core import clock
+from gatehouse.core.errors import Refusal
+from gatehouse.core.network import bucket
+from gatehouse.core.principal import Origin, Principal
+from gatehouse.infra import db, limits, mail
+from gatehouse.sessions import Session, SessionEvent
+
+FAILURES_WORTH_A_NOTICE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a log-in or a refresh gives (RFC 6749, section 5.1); `expires_in` is in seconds."""
+
+    access_token: str
+    refresh_token: str
+    expires_in: int
+    token_type: str = "Bearer"  # noqa: S105 - the name of a scheme
+
+
+def log_in(name: str, password: str, *, origin: Origin) -> Tokens:
+    """Open a session for the person with this e-mail or username.
+
+    Raises InvalidCredentials alike for unknown, wrong and inactive, GuessingThrottled,
+    RateLimited, HashQueueFull, PasswordChangeRequired and what the second factor asks for.
+    """
+    now, place = clock.now(), bucket(origin.address)
+    account = repository.candidate(name, place=place, now=now)
+    is_known_place = account is not None and account.is_known_place
+    if not is_known_place:
+        limits.test(LOGIN_FAILURES, place)
+    candidate = guessing.Candidate(
+        name,
+        account.id if account else None,
+        account.password_hash if account else None,
+        is_known_place,
+    )
+    try:
+        judgement = guessing.judge(candidate, password, origin=origin)
+    except guessing.GuessingThrottled:
+        audit.record_throttled(
+            AuthEvent.LOGIN_THROTTLED, subject_id=candidate.user_id, origin=origin
+        )
+        raise
+    if account is None or not judgement.is_right or not account.is_active:
+        _record_failure(judgement, origin=origin)
+        raise InvalidCredentials
+    with db.unit():
+        guessing.refund(judgement)
+        if judgement.new_hash:
+            users.rehash(account.id, judgement.new_hash, verified=account.password_hash)
+        refusal = _unfinished(account) or second_factor.refusal(account.id)
+        if refusal is None:
+            session = _start(account, judgement, origin=origin)
+    if refusal is not None:
+        raise refusal
+    return tokens_of(session)
+
+
+def refresh(token: str, *, origin: Origin) -> Tokens:
+    """Spend a refresh token; raises RefreshTokenInvalid or RateLimited."""
+    claims = sessions.refresh_tokens.decode(token)
+    limits.hit(REFRESH_SESSION, str(claims.session_id))
+    with db.unit():
+        return tokens_of(sessions.refresh(claims, origin=origin))
+
+
+def reauthenticate(caller: Principal, password: str, *, origin: Origin) -> str:
+    """Return an access token of the same session with a new `auth_time` (RFC 9470)."""
+    try:
+        guessing.check_current_password(caller.user_id, password, origin=origin)
+    except guessing.WrongPassword:
+        _record(AuthEvent.REAUTHENTICATION_FAILED, caller.user_id, origin=origin)
+        raise
+    _record(AuthEvent.REAUTHENTICATED, caller.user_id, origin=origin)
+    assert caller.session_id is not None  # noqa: S101 - the route is closed to API keys
+    return access_tokens.issue(
+        caller.user_id, caller.session_id, auth_time=clock.now(), amr=caller.amr
+    )
+
+
+def tokens_of(session: Session) -> Tokens:
+    """Return the tokens of a session's present generation."""
+    return Tokens(
+        access_token=access_tokens.issue(
+            session.user_id,
+            session.id,
+            auth_time=session.auth_time,
+            amr=tuple(session.amr.split()),
+        ),
+        refresh_token=sessions.refresh_tokens.encode(session),
+        expires_in=int(access_tokens.lifetime().total_seconds()),
+    )
+
+
+def _unfinished(account: Any) -> Refusal | None:
+    """Ask for a password of the person's own where somebody else has set the present one."""
+    if not account.must_change_password:
+        return None
+    purpose = one_time.Purpose.PASSWORD_CHANGE
+    token_id = one_time.issue(
+        purpose, user_id=account.id, address=None, epoch=account.session_epoch
+    )
+    return PasswordChangeRequired(one_time.token(token_id, purpose))
+
+
+def _start(account: Any, judgement: guessing.Judgement, *, origin: Origin) -> Session:
+    session = sessions.start(
+        account.id, epoch=account.session_epoch, origin=origin, amr=("pwd",)
+    )
+    guessing.remember_place(account.id, origin=origin)
+    audit.record(
+        SessionEvent.STARTED,
+        actor_id=account.id,
+        subject_id=account.id,
+        origin=origin,
+        target=str(session.id),
+    )
+    is_surprising = not judgement.candidate.is_known_place
+    if is_surprising and judgement.failures_before >= FAILURES_WORTH_A_NOTICE:
+        mail.queue("login_after_failures", to=account.email, user_id=account.id, context={})
+    return session
+
+
+def _record_failure(judgement: guessing.Judgement, *, origin: Origin) -> None:
+    if not judgement.candidate.is_known_place:
+        limits.count(LOGIN_FAILURES, bucket(origin.address))
+    _record(AuthEvent.LOGIN_FAILED, judgement.candidate.user_id, origin=origin)
+
+
+def _record(event: AuthEvent, subject_id: UUID | None, *, origin: Origin) -> None:
+    with db.unit():
+        audit.record(event, actor_id=None, subject_id=subject_id, origin=origin)

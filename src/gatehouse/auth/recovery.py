@@ -1,0 +1,107 @@
+"""Forgotten passwords: a request that tells nothing, and a token that ends everything older.
+
+The request does the same single write for every address. Whether the address is somebody's is
+found out later, by the job that sends the mail (ASVS 6.3.8, CVE-2024-45231).
+"""
+
+from typing import Any
+from uuid import UUID
+
+from gatehouse import audit, guessing, one_time, sessions, users
+from gatehouse.auth import repository
+from gatehouse.auth.vocabulary import MAILS_TO_PERSON, AuthEvent
+from gatehouse.core.errors import TooManyRequests
+from gatehouse.core.principal import Origin
+from gatehouse.infra import db, hashing, jobs, limits, mail
+from gatehouse.one_time import Purpose
+
+RESET_JOB = "auth.password_reset"
+RESET_PURPOSES = (Purpose.PASSWORD_RESET, Purpose.PASSWORD_CHANGE)
+
+
+def request_reset(email: str, *, origin: Origin) -> None:
+    """Note that somebody asked for a reset of this address, in the caller's unit."""
+    jobs.enqueue(
+        RESET_JOB,
+        {
+            "email": email,
+            "address": origin.address,
+            "user_agent": origin.user_agent,
+            "request_id": origin.request_id,
+        },
+    )
+
+
+def send_reset(payload: dict[str, Any], _entry_id: UUID) -> None:
+    """Mail a reset link if the address is an open account's and its mails are not used up."""
+    account = repository.by_email(payload["email"])
+    if account is None or not may_mail(account.id):
+        return
+    origin = Origin(payload["address"], payload["user_agent"], payload["request_id"])
+    with db.unit():
+        queue_link(
+            "password_reset",
+            Purpose.PASSWORD_RESET,
+            user_id=account.id,
+            address=account.email,
+            epoch=account.session_epoch,
+        )
+        audit.record(
+            AuthEvent.PASSWORD_RESET_REQUESTED,
+            actor_id=None,
+            subject_id=account.id,
+            origin=origin,
+        )
+
+
+def confirm_reset(token: str, new_password: str, *, origin: Origin) -> None:
+    """Set a new password by a reset token; raises OneTimeTokenInvalid or a password's refusal.
+
+    Ends every session, clears the guessing counter and the known places, keeps the second factor.
+    Gives no session.
+    """
+    grant = one_time.peek(token, purposes=RESET_PURPOSES)
+    users.check_new_password(grant.user_id, new_password)
+    password_hash = hashing.hash_password(new_password)
+    with db.unit():
+        grant = one_time.consume(token, purposes=RESET_PURPOSES)
+        replace_password(grant.user_id, password_hash, origin=origin)
+        if grant.address is not None:
+            users.mark_verified(grant.user_id, address=grant.address)
+        audit.record(
+            AuthEvent.PASSWORD_RESET,
+            actor_id=grant.user_id,
+            subject_id=grant.user_id,
+            origin=origin,
+        )
+
+
+def replace_password(user_id: UUID, password_hash: str, *, origin: Origin) -> None:
+    """Set a password in the caller's unit and end everything that was there before it."""
+    users.replace_password(user_id, password_hash)
+    sessions.revoke_all(user_id)
+    one_time.revoke_all(user_id)
+    guessing.forget(user_id)
+    guessing.remember_place(user_id, origin=origin)
+
+
+def queue_link(
+    template: str, purpose: Purpose, *, user_id: UUID, address: str, epoch: int
+) -> None:
+    """Issue a one-time token and queue the mail that carries it, in the caller's unit."""
+    token_id = one_time.issue(purpose, user_id=user_id, address=address, epoch=epoch)
+    mail.queue(
+        template,
+        to=address,
+        user_id=user_id,
+        context={"one_time": {"id": str(token_id), "purpose": str(purpose)}},
+    )
+
+
+def may_mail(user_id: UUID) -> bool:
+    """Count one more mail to a person; tell whether their hourly share allows it."""
+    try:
+        limits.hit(MAILS_TO_PERSON, str(user_id))
+    except TooManyRequests:
+        return False
+    return True

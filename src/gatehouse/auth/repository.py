@@ -1,0 +1,92 @@
+"""All SQL about logging in, and the one query that every authenticated request costs."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, or_, select
+
+from gatehouse import guessing, roles, users
+from gatehouse.auth.access_tokens import AccessClaims
+from gatehouse.core import clock
+from gatehouse.core.principal import Principal
+from gatehouse.core.text import fold
+from gatehouse.infra import db
+from gatehouse.roles import Role, UserRole
+from gatehouse.sessions import Session
+from gatehouse.users import User
+
+# Built once: what is bound at each request is the session, the person and the time.
+_ACCESS = (
+    select(
+        *users.PUBLIC_COLUMNS,
+        Role.name.label("role_name"),
+        Role.permissions.label("role_permissions"),
+    )
+    .select_from(Session)
+    .join(User, User.id == Session.user_id)
+    .outerjoin(UserRole, UserRole.user_id == User.id)
+    .outerjoin(Role, Role.id == UserRole.role_id)
+    .where(
+        Session.id == bindparam("session_id", type_=db.Id()),
+        User.id == bindparam("user_id", type_=db.Id()),
+        Session.revoked_at.is_(None),
+        Session.idle_expires_at > bindparam("now", type_=db.UtcDateTime()),
+        Session.expires_at > bindparam("now", type_=db.UtcDateTime()),
+        Session.epoch == User.session_epoch,
+        User.is_active,
+        User.deleted_at.is_(None),
+    )
+)
+
+
+def principal_of(claims: AccessClaims) -> Principal | None:
+    """Return the person behind a verified token as they are now; None if the session is dead.
+
+    Session, account, roles and their permissions come in one query, and never from a cache.
+    """
+    rows = db.reader.rows(
+        _ACCESS,
+        {"session_id": claims.session_id, "user_id": claims.user_id, "now": clock.now()},
+    )
+    if not rows:
+        return None
+    held = [(row.role_name, row.role_permissions) for row in rows if row.role_name is not None]
+    return Principal(
+        user_id=claims.user_id,
+        session_id=claims.session_id,
+        roles=frozenset(name for name, _ in held),
+        permissions=roles.expand(held),
+        auth_time=claims.auth_time,
+        amr=claims.amr,
+        user=rows[0]._mapping,
+    )
+
+
+def candidate(name: str, *, place: str, now: datetime) -> Any:
+    """Return what a log-in needs of the account with this e-mail or username; else None."""
+    folded = fold(name)
+    return db.reader.row(
+        select(
+            User.id,
+            User.email,
+            User.password_hash,
+            User.session_epoch,
+            User.is_active,
+            User.must_change_password,
+            guessing.is_known_place(User.id.expression, place, now).label("is_known_place"),
+        ).where(
+            or_(User.email_folded == folded, User.username_folded == folded),
+            User.deleted_at.is_(None),
+        )
+    )
+
+
+def by_email(email: str) -> Any:
+    """Return id, address, epoch and state of the open account with this e-mail; else None."""
+    return db.reader.row(
+        select(User.id, User.email, User.session_epoch, User.is_verified).where(
+            User.email_folded == fold(email), User.is_active, User.deleted_at.is_(None)
+        )
+    )
+
+

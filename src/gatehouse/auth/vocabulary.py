@@ -1,0 +1,35 @@
+"""The events and limits of logging in."""
+
+from gatehouse.core.events import Event
+from gatehouse.infra.limits import Rule
+
+
+class AuthEvent(Event):
+    """What happens at the doors of log-in and recovery."""
+
+    LOGIN_FAILED = "login.failed"
+    LOGIN_THROTTLED = "login.throttled"
+    REAUTHENTICATED = "login.confirmed"
+    REAUTHENTICATION_FAILED = "login.confirmation_failed"
+    PASSWORD_RESET_REQUESTED = "password.reset_requested"  # noqa: S105 - an event
+    PASSWORD_RESET = "password.reset"  # noqa: S105
+    EMAIL_VERIFIED = "email.verified"
+
+
+LOGIN = Rule("login", "120/minute")
+LOGIN_FAILURES = Rule("login_failures", "50/10minute")
+REFRESH = Rule("refresh", "600/minute")
+REFRESH_SESSION = Rule("refresh_session", "60/minute")
+MAIL_REQUESTS = Rule("mail_requests", "20/hour")
+MAILS_TO_PERSON = Rule("mails_to_person", "5/hour")
+CONFIRMATIONS = Rule("confirmations", "30/10minute")
+
+LIMITS = (
+    LOGIN,
+    LOGIN_FAILURES,
+    REFRESH,
+    REFRESH_SESSION,
+    MAIL_REQUESTS,
+    MAILS_TO_PERSON,
+    CONFIRMATIONS,
+)

@@ -1,0 +1,1 @@
+"""Words that every layer may speak: no Flask, no SQL, no settings."""

@@ -1,0 +1,24 @@
+"""Identifiers: UUIDv7, so that they sort by the time they were made (RFC 9562, section 5.7).
+
+An id is a name and never a secret.
+"""
+
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+
+def new_id() -> UUID:
+    """Return a new UUIDv7 as a standard `uuid.UUID`."""
+    return uuid7()
+
+
+def parse_id(text: object) -> UUID | None:
+    """Return the UUID that `text` spells canonically (lower case, four dashes), else None."""
+    if not isinstance(text, str) or len(text) != 36:
+        return None
+    try:
+        value = UUID(text)
+    except ValueError:
+        return None
+    return value if str(value) == text else None

@@ -1,0 +1,37 @@
+"""Guessing: how often a password may be tried, and from where."""
+
+from datetime import timedelta
+
+from gatehouse.feature import Feature
+from gatehouse.guessing.errors import GuessingThrottled, WrongPassword
+from gatehouse.guessing.repository import is_known_place
+from gatehouse.guessing.service import (
+    Candidate,
+    Judgement,
+    Verified,
+    check_current_password,
+    clear,
+    forget,
+    judge,
+    purge,
+    refund,
+    remember_place,
+)
+
+__all__ = [
+    "Candidate",
+    "GuessingThrottled",
+    "Judgement",
+    "Verified",
+    "WrongPassword",
+    "check_current_password",
+    "clear",
+    "feature",
+    "forget",
+    "is_known_place",
+    "judge",
+    "refund",
+    "remember_place",
+]
+
+feature = Feature(name="guessing", periodic={"guessing.purge": (timedelta(hours=1), purge)})

@@ -1,0 +1,1 @@
+"""The only files that know a vendor: database, Redis, limits, mail, jobs, keys, logs."""

@@ -1,0 +1,136 @@
+"""The database: three handles on the data, and the one place where writes happen.
+
+- `session` is the writer, on the primary, and works only inside `unit()`.
+- `reader` is the primary without transactions (Core, AUTOCOMMIT): access checks, single
+  resources, versions.
+- `replica` is a reader of `DATABASE_READ_URL` where that is set. It may lag: only lists, counts
+  and the audit trail name it.
+
+No connection is opened before the first statement, so that a preloaded process can fork.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, g
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import MetaData, event
+from sqlalchemy.orm import DeclarativeBase, Session
+
+from gatehouse.core.errors import Refusal
+from gatehouse.infra import engines
+from gatehouse.infra.columns import Id, Json, Key, UtcDateTime
+from gatehouse.infra.engines import Reader, is_sqlite, upsert, violated
+from gatehouse.settings import Settings
+
+__all__ = [
+    "Id",
+    "Json",
+    "Key",
+    "Model",
+    "Reader",
+    "UtcDateTime",
+    "after_commit",
+    "init_app",
+    "is_sqlite",
+    "metadata",
+    "reader",
+    "replica",
+    "session",
+    "unit",
+    "upsert",
+    "violated",
+]
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+
+class _Base(DeclarativeBase):
+    metadata = metadata
+
+
+sqlalchemy = SQLAlchemy(
+    model_class=_Base, disable_autonaming=True, session_options={"expire_on_commit": False}
+)
+migrate = Migrate()
+
+if TYPE_CHECKING:
+
+    class Model(_Base):
+        """The base of every table; its columns are `Mapped[...]`."""
+
+        __abstract__ = True
+else:
+    Model = sqlalchemy.Model
+
+session = sqlalchemy.session
+reader = Reader("reader")
+replica = Reader("replica")
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Prepare the engines of `app`; connects to nothing."""
+    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engines.writer_options(settings)
+    sqlalchemy.init_app(app)
+    migrate.init_app(
+        app, sqlalchemy, compare_type=True, render_as_batch=settings.is_sqlite, directory="migrations"
+    )
+    with app.app_context():
+        engines.install(app, writer=sqlalchemy.engine, settings=settings)
+
+
+@contextmanager
+def unit() -> Iterator[None]:
+    """Run one unit of work: commit on leaving, roll back on an error.
+
+    A `Refusal` whose class says `keeps_writes` commits before it goes on. Nothing slow (a hash,
+    mail, a foreign service) belongs inside. Raises RuntimeError when a unit is already open.
+    """
+    if "unit" in g:
+        raise RuntimeError("a unit of work is already open; it belongs to the edge that opened it")
+    g.unit = []
+    try:
+        try:
+            yield
+        except Refusal as refusal:
+            if not refusal.keeps_writes:
+                raise
+            session.commit()
+            _run_callbacks()
+            raise
+        session.commit()
+        _run_callbacks()
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        session.remove()
+        g.pop("unit", None)
+
+
+def after_commit(callback: Callable[[], Any]) -> None:
+    """Call `callback` once the present unit has committed, and never if it does not."""
+    g.unit.append(callback)
+
+
+def _run_callbacks() -> None:
+    for callback in g.unit:
+        callback()
+
+
+@event.listens_for(Session, "after_begin")
+def _only_in_a_unit(_session: Session, _transaction: Any, _connection: Any) -> None:
+    """Refuse a write transaction that no unit has opened."""
+    if "unit" not in g:
+        raise RuntimeError("db.session works only inside db.unit(); read through db.reader")

@@ -1,0 +1,173 @@
+"""How connections are made: pools, time-outs, and what SQLite needs to be told.
+
+Every engine's pool is as large as the number of threads that may want it, because a smaller one
+opens and closes connections all the time. SQLite has one writer at a time, so its writer pool
+holds one connection and the pool is the queue.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from flask import Flask, current_app
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Executable,
+    Index,
+    QueuePool,
+    Row,
+    UniqueConstraint,
+    create_engine,
+    event,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from gatehouse.settings import Settings
+
+EXTENSION = "gatehouse.engines"
+Params = Mapping[str, Any] | None
+
+
+class Reader:
+    """Reads without a transaction; a connection that was dropped meanwhile is retried once."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of the present application."""
+        engine: Engine = current_app.extensions[EXTENSION][self._name]
+        return engine
+
+    def rows(self, statement: Executable, params: Params = None) -> Sequence[Row[Any]]:
+        """Return all rows."""
+        try:
+            with self.engine.connect() as connection:
+                return connection.execute(statement, params).all()
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        with self.engine.connect() as connection:
+            return connection.execute(statement, params).all()
+
+    def row(self, statement: Executable, params: Params = None) -> Row[Any] | None:
+        """Return the first row, or None."""
+        rows = self.rows(statement, params)
+        return rows[0] if rows else None
+
+    def scalar(self, statement: Executable, params: Params = None) -> Any:
+        """Return the first column of the first row, or None."""
+        row = self.row(statement, params)
+        return None if row is None else row[0]
+
+
+def writer_options(settings: Settings) -> dict[str, Any]:
+    """Return the engine options of the writer."""
+    size = 1 if settings.is_sqlite else max(1, settings.threads // 2)
+    return _options(settings) | {"pool_size": size, "pool_pre_ping": not settings.is_sqlite}
+
+
+def install(app: Flask, *, writer: Engine, settings: Settings) -> None:
+    """Make the reader engines of `app` and teach every engine its manners."""
+    primary = _reader_engine(settings.database_url, settings)
+    replica = (
+        _reader_engine(settings.database_read_url, settings)
+        if settings.database_read_url
+        else primary
+    )
+    app.extensions[EXTENSION] = {"reader": primary, "replica": replica}
+    if settings.is_sqlite:
+        for engine in (writer, primary):
+            event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(writer, "begin", _begin_immediate)
+
+
+def is_sqlite() -> bool:
+    """Tell whether the present application keeps its data in SQLite."""
+    engine: Engine = current_app.extensions[EXTENSION]["reader"]
+    return engine.dialect.name == "sqlite"
+
+
+def upsert(table: Any) -> Any:
+    """Return an INSERT into `table` that knows ON CONFLICT in the present database's dialect."""
+    return (sqlite.insert if is_sqlite() else postgresql.insert)(table)
+
+
+def dispose(app: Flask) -> None:
+    """Close every pooled reading connection of `app`."""
+    for engine in app.extensions[EXTENSION].values():
+        engine.dispose()
+
+
+def violated(error: IntegrityError) -> str:
+    """Return the name of the constraint or unique index that refused, or the empty string."""
+    diagnostics = getattr(error.orig, "diag", None)
+    if diagnostics is not None:
+        return diagnostics.constraint_name or ""
+    found = re.search(r"UNIQUE constraint failed: (\w+)\.(.+)", str(error.orig))
+    if found is None:
+        return ""
+    metadata = current_app.extensions["sqlalchemy"].metadata
+    table = metadata.tables[found[1]]
+    columns = [part.split(".")[-1].strip() for part in f"{found[1]}.{found[2]}".split(",")]
+    candidates: list[Index | UniqueConstraint] = [
+        *(index for index in table.indexes if index.unique),
+        *(c for c in table.constraints if isinstance(c, UniqueConstraint)),
+    ]
+    for candidate in candidates:
+        if [column.name for column in candidate.columns] == columns:
+            return str(candidate.name)
+    return str(table.primary_key.name)
+
+
+def _reader_engine(url: str, settings: Settings) -> Engine:
+    return create_engine(
+        url,
+        **_options(settings),
+        pool_size=settings.threads,
+        isolation_level="AUTOCOMMIT",
+        pool_reset_on_return=None,
+    )
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "poolclass": QueuePool,
+        "max_overflow": 0,
+        "pool_timeout": settings.db_pool_timeout_seconds,
+        "pool_use_lifo": True,
+        "json_serializer": lambda value: orjson.dumps(value).decode(),
+        "json_deserializer": orjson.loads,
+    }
+    if settings.is_sqlite:
+        options["connect_args"] = {
+            "timeout": settings.db_statement_timeout_seconds,
+            "check_same_thread": False,
+        }
+    else:
+        statement = int(settings.db_statement_timeout_seconds * 1000)
+        lock = int(settings.db_lock_timeout_seconds * 1000)
+        options["connect_args"] = {
+            "connect_timeout": 2,
+            "options": (
+                f"-c statement_timeout={statement} -c lock_timeout={lock} -c timezone=UTC"
+                f" -c idle_in_transaction_session_timeout={statement * 5}"
+            ),
+        }
+    return options
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # The driver's own implicit BEGIN would come too late for BEGIN IMMEDIATE.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    """Take SQLite's write lock at once: a unit that starts by reading could not get it later."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

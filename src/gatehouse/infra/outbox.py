@@ -1,0 +1,218 @@
+"""The table of work for later: a row is written with the fact it follows from, or not at all.
+
+The row alone decides what happens: its state, lease, attempts and next try. States:
+
+    waiting -> leased -> done                          performed
+                      -> waiting                       tried again at `available_at`
+                      -> parked                        given up; `retry` lets it wait again
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import (
+    CheckConstraint,
+    CursorResult,
+    Index,
+    RowMapping,
+    String,
+    delete,
+    func,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gatehouse.core import clock
+from gatehouse.core.ids import new_id
+from gatehouse.infra import db
+
+PERIODIC = "periodic:"
+KEPT_WHEN_DONE = timedelta(days=7)
+BATCH = 1_000
+
+# Spelled out and not bound, so that PostgreSQL sees that the partial index covers it.
+_IS_OPEN = text("state IN ('waiting', 'leased')")
+
+
+class State(StrEnum):
+    """What may become of a row."""
+
+    WAITING = "waiting"
+    LEASED = "leased"
+    DONE = "done"
+    PARKED = "parked"
+
+
+class OutboxEntry(db.Model):
+    """One piece of work. `available_at` is the next try, or the end of the lease while leased."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        CheckConstraint("state IN ('waiting', 'leased', 'done', 'parked')", name="state"),
+        Index("ix_outbox_open", "available_at", postgresql_where=_IS_OPEN, sqlite_where=_IS_OPEN),
+    )
+
+    id: Mapped[UUID] = mapped_column(db.Id, primary_key=True, default=new_id)
+    kind: Mapped[str] = mapped_column(String(64))
+    payload: Mapped[dict[str, Any]] = mapped_column(db.Json)
+    user_id: Mapped[UUID | None] = mapped_column(db.Id, index=True)
+    state: Mapped[str] = mapped_column(String(10), default=State.WAITING)
+    attempts: Mapped[int] = mapped_column(default=0)
+    available_at: Mapped[datetime] = mapped_column(db.UtcDateTime)
+    leased_until: Mapped[datetime | None] = mapped_column(db.UtcDateTime)
+    last_error: Mapped[str | None] = mapped_column(String(500))
+    created_at: Mapped[datetime] = mapped_column(db.UtcDateTime)
+    done_at: Mapped[datetime | None] = mapped_column(db.UtcDateTime)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A row that is ours until `leased_until`; `was_lost` says that a lease ran out before."""
+
+    id: UUID
+    kind: str
+    payload: dict[str, Any]
+    attempts: int
+    created_at: datetime
+    leased_until: datetime
+    was_lost: bool
+
+
+def is_due(kinds: Iterable[str]) -> bool:
+    """Tell whether a row of these kinds wants to be performed; costs no transaction."""
+    return db.reader.scalar(select(OutboxEntry.id).where(*_due(kinds)).limit(1)) is not None
+
+
+def claim(leases: Mapping[str, timedelta]) -> Claim | None:
+    """Lease the row that is due for longest, or return None; in a unit.
+
+    `leases` names the kinds that the caller can perform, and how long it keeps a row of each.
+
+    On PostgreSQL rows that others are claiming are passed over; on SQLite units follow each other.
+    """
+    row = db.session.execute(
+        select(OutboxEntry.__table__)
+        .where(*_due(leases))
+        .order_by(OutboxEntry.available_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    ).first()
+    if row is None:
+        return None
+    until = clock.now() + leases[row.kind]
+    db.session.execute(
+        update(OutboxEntry.__table__)  # type: ignore[arg-type]
+        .where(OutboxEntry.id == row.id)
+        .values(
+            state=State.LEASED,
+            attempts=row.attempts + 1,
+            leased_until=until,
+            available_at=until,
+        )
+    )
+    return Claim(
+        id=row.id,
+        kind=row.kind,
+        payload=row.payload,
+        attempts=row.attempts + 1,
+        created_at=row.created_at,
+        leased_until=until,
+        was_lost=row.state == State.LEASED,
+    )
+
+
+def mark(claim: Claim, **values: Any) -> bool:
+    """Say what became of a row; in a unit. False, and nothing written, if the lease is not ours."""
+    done = db.session.execute(
+        update(OutboxEntry.__table__)  # type: ignore[arg-type]
+        .where(
+            OutboxEntry.id == claim.id,
+            OutboxEntry.state == State.LEASED,
+            OutboxEntry.leased_until == claim.leased_until,
+        )
+        .values(leased_until=None, **values)
+    )
+    return cast("CursorResult[Any]", done).rowcount == 1
+
+
+def add(
+    kind: str,
+    payload: dict[str, Any],
+    *,
+    user_id: UUID | None = None,
+    delay: timedelta | None = None,
+    entry_id: UUID | None = None,
+) -> UUID:
+    """Write a row in the present unit and return its id."""
+    now = clock.now()
+    entry = OutboxEntry(
+        id=entry_id or new_id(),
+        kind=kind,
+        payload=payload,
+        user_id=user_id,
+        available_at=now + (delay or timedelta()),
+        created_at=now,
+    )
+    db.session.add(entry)
+    return entry.id
+
+
+def counts() -> dict[str, int]:
+    """Return the number of rows by state, housekeeping left out."""
+    rows = db.reader.rows(
+        select(OutboxEntry.state, func.count())
+        .where(OutboxEntry.kind.not_like(f"{PERIODIC}%"))
+        .group_by(OutboxEntry.state)
+    )
+    return {state.value: 0 for state in State} | {state: number for state, number in rows}
+
+
+def parked(*, limit: int = 100) -> Sequence[RowMapping]:
+    """Return the rows that were given up, oldest first, without their payload."""
+    table = OutboxEntry
+    columns = (table.id, table.kind, table.user_id, table.attempts, table.last_error)
+    rows = db.reader.rows(
+        select(*columns, table.created_at)
+        .where(table.state == State.PARKED)
+        .order_by(table.id)
+        .limit(limit)
+    )
+    return [row._mapping for row in rows]
+
+
+def retry(entry_id: UUID) -> bool:
+    """Let a parked row wait again, from the first attempt; in a unit. False if it is not parked."""
+    done = db.session.execute(
+        update(OutboxEntry.__table__)  # type: ignore[arg-type]
+        .where(OutboxEntry.id == entry_id, OutboxEntry.state == State.PARKED)
+        .values(state=State.WAITING, attempts=0, available_at=clock.now(), created_at=clock.now())
+    )
+    return cast("CursorResult[Any]", done).rowcount == 1
+
+
+def forget(user_id: UUID) -> None:
+    """Delete every row that belongs to a person, whatever its state; in a unit."""
+    db.session.execute(delete(OutboxEntry).where(OutboxEntry.user_id == user_id))
+
+
+def purge() -> None:
+    """Delete rows that were done long ago, in small units of its own."""
+    over = clock.now() - KEPT_WHEN_DONE
+    old = select(OutboxEntry.id).where(OutboxEntry.done_at < over).limit(BATCH)
+    while True:
+        with db.unit():
+            done = db.session.execute(
+                delete(OutboxEntry.__table__).where(OutboxEntry.id.in_(old))  # type: ignore[arg-type]
+            )
+        if cast("CursorResult[Any]", done).rowcount < BATCH:
+            return
+
+
+def _due(kinds: Iterable[str]) -> tuple[Any, ...]:
+    return (_IS_OPEN, OutboxEntry.available_at <= clock.now(), OutboxEntry.kind.in_(kinds))

@@ -1,0 +1,109 @@
+"""How gunicorn serves here: its own refusals as problem documents, and a stop that loses nothing.
+
+What is wrong with a request before it reaches the application (its framing, its size) gunicorn
+answers by itself, in HTML. `Worker` answers in the shape of all other errors (RFC 9457) instead.
+"""
+
+import json
+import signal
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+from gunicorn import util
+from gunicorn.arbiter import Arbiter
+from gunicorn.http import errors, wsgi
+from gunicorn.workers.gthread import ThreadWorker
+
+from gatehouse.core.ids import new_id
+from gatehouse.infra import lifecycle
+
+# The first class that fits decides; what is no fault of the client is 500.
+_REFUSALS: tuple[tuple[type[Exception], int, str, str], ...] = (
+    (errors.InvalidResponseHeader, 500, "internal_error", "Internal Server Error"),
+    (errors.InvalidResponseHeaderName, 500, "internal_error", "Internal Server Error"),
+    (errors.ConfigurationProblem, 500, "internal_error", "Internal Server Error"),
+    (errors.LimitRequestLine, 414, "uri_too_long", "URI Too Long"),
+    (errors.LimitRequestHeaders, 431, "headers_too_large", "Request Header Fields Too Large"),
+    (errors.ExpectationFailed, 417, "expectation_failed", "Expectation Failed"),
+    (errors.UnsupportedTransferCoding, 501, "not_implemented", "Not Implemented"),
+    (errors.ParseException, 400, "bad_request", "Bad Request"),
+    (ssl.SSLError, 400, "bad_request", "Bad Request"),
+    (Exception, 500, "internal_error", "Internal Server Error"),
+)
+
+_default_headers = wsgi.Response.default_headers
+
+
+def _nameless_headers(response: wsgi.Response) -> list[str]:
+    """Return gunicorn's own headers but the one that names the server."""
+    return [line for line in _default_headers(response) if not line.startswith("Server:")]
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """gunicorn's threaded worker in this house's manners."""
+
+    def init_signals(self) -> None:
+        """Leave Ctrl-C to the main process, so that requests in flight finish there too."""
+        super().init_signals()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        wsgi.Response.default_headers = _nameless_headers
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
+        """Answer what never reached the application, or what broke outside of it."""
+        _, status, code, phrase = next(row for row in _REFUSALS if isinstance(exc, row[0]))
+        request_id = str(new_id())
+        if status == 500:
+            self.log.error("request_broken request_id=%s", request_id, exc_info=exc)
+        else:
+            # The class alone: its text holds what a stranger sent.
+            self.log.info("request_refused status=%d reason=%s", status, type(exc).__name__)
+        try:
+            util.write_nonblock(client, _problem(status, code, phrase, request_id))
+        except OSError:
+            self.log.debug("the client did not wait for its answer")
+
+
+def _problem(status: int, code: str, phrase: str, request_id: str) -> bytes:
+    document = {
+        "type": f"/problems/{code}",
+        "title": phrase,
+        "status": status,
+        "detail": f"{phrase}.",
+        "instance": request_id,
+        "code": code,
+    }
+    body = json.dumps(document, separators=(",", ":"))
+    lines = [
+        f"HTTP/1.1 {status} {phrase}",
+        "Connection: close",
+        "Content-Type: application/problem+json",
+        f"Content-Length: {len(body)}",
+        "Cache-Control: no-store",
+        "X-Content-Type-Options: nosniff",
+        f"X-Request-ID: {request_id}",
+    ]
+    return "\r\n".join([*lines, "", body]).encode("ascii")
+
+
+def stop_gracefully(arbiter: Arbiter, *, delay_seconds: float) -> None:
+    """Let SIGTERM and SIGINT of gunicorn's main process lower readiness first, then stop.
+
+    For `delay_seconds` the workers go on as before, while `/ready` says 503 and a proxy turns
+    away. Then they finish what is in flight. A second signal ends the delay at once.
+    """
+    stop: Callable[[], None] = arbiter.handle_term
+
+    def drain_then_stop() -> None:
+        if lifecycle.draining() or not delay_seconds:
+            lifecycle.start_draining()
+            stop()
+        lifecycle.start_draining()
+        arbiter.log.info("draining for %s s", delay_seconds)
+        signal.setitimer(signal.ITIMER_REAL, delay_seconds)
+
+    # The alarm only queues a signal as any other, so the main loop (which replaces workers that
+    # die) runs on during the delay.
+    signal.signal(signal.SIGALRM, lambda *_: arbiter.SIG_QUEUE.put_nowait(signal.SIGTERM))
+    arbiter.handle_term = arbiter.handle_int = drain_then_stop

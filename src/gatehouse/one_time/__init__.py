@@ -1,0 +1,23 @@
+"""One-time tokens: what a mail's link carries."""
+
+from datetime import timedelta
+
+from gatehouse.feature import Feature
+from gatehouse.one_time.service import Grant, consume, issue, peek, purge, revoke_all, token
+from gatehouse.one_time.vocabulary import OneTimeTokenInvalid, Purpose
+
+__all__ = [
+    "Grant",
+    "OneTimeTokenInvalid",
+    "Purpose",
+    "consume",
+    "feature",
+    "issue",
+    "peek",
+    "revoke_all",
+    "token",
+]
+
+feature = Feature(
+    name="one_time", periodic={"one_time.purge": (timedelta(hours=1), purge)}
+)

@@ -1,0 +1,75 @@
+"""What the users feature refuses."""
+
+from gatehouse.core.errors import Conflict, Forbidden, NotFound
+
+
+class UserNotFound(NotFound):
+    """There is no living account with this id."""
+
+    code = "user_not_found"
+
+
+class RegistrationClosed(Forbidden):
+    """REGISTRATION=closed: only administrators make accounts."""
+
+    code = "registration_closed"
+    title = "Registration is closed"
+    keeps_writes = True
+
+
+class EmailTaken(Conflict):
+    """A living account has this address, however it is spelled."""
+
+    code = "email_taken"
+    title = "The e-mail address is in use"
+    keeps_writes = True
+
+
+class UsernameTaken(Conflict):
+    """A living account has this username, however it is spelled."""
+
+    code = "username_taken"
+    title = "The username is in use"
+    keeps_writes = True
+
+
+class TargetOutranks(Forbidden):
+    """The account holds a permission that the actor does not hold."""
+
+    code = "target_outranks"
+    title = "The account holds more rights than you do"
+
+
+class RoleOutranks(Forbidden):
+    """Nobody grants or takes a role with a permission that they do not hold."""
+
+    code = "role_outranks"
+    title = "The role holds more rights than you do"
+
+
+class LastSuperAdmin(Conflict):
+    """One active super_admin always remains."""
+
+    code = "last_super_admin"
+    title = "This is the last active super_admin"
+
+
+class PasswordChangedMeanwhile(Conflict):
+    """The password that was verified has been replaced by another request."""
+
+    code = "password_changed_meanwhile"
+    title = "The password was changed meanwhile"
+
+
+class RetentionOver(Conflict):
+    """The account was deleted longer ago than RETENTION_DAYS."""
+
+    code = "retention_over"
+    title = "The account was deleted too long ago"
+
+
+class EmailChangeOutdated(Conflict):
+    """The account no longer waits for this address to be confirmed."""
+
+    code = "email_change_outdated"
+    title = "The change of the e-mail address is out of date"

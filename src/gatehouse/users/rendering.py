@@ -1,0 +1,69 @@
+"""The User JSON, straight from columns: lists and the access check make no entities for it."""
+
+from collections.abc import Iterable, Mapping
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import ColumnElement
+
+from gatehouse.core.permissions import SUPER_ADMIN
+from gatehouse.users.models import users
+
+_NAMES = (
+    "id",
+    "email",
+    "pending_email",
+    "username",
+    "name",
+    "locale",
+    "is_active",
+    "is_verified",
+    "avatar",
+    "created_at",
+    "updated_at",
+    "created_by",
+    "version",
+)
+
+PUBLIC_COLUMNS: tuple[ColumnElement[Any], ...] = tuple(users.c[name] for name in _NAMES)
+"""The columns that `render` and the ETag need; each keeps its name in the row."""
+
+_values = itemgetter(*_NAMES[:-1])
+
+
+def render(row: Mapping[str, Any], roles: Iterable[str]) -> dict[str, Any]:
+    """Return the User JSON of a row that maps the names of PUBLIC_COLUMNS to their values.
+
+    Ids and times stay what they are: the encoder writes them as `UserOut` would.
+    """
+    (
+        id_,
+        email,
+        pending_email,
+        username,
+        name,
+        locale,
+        is_active,
+        is_verified,
+        avatar,
+        created_at,
+        updated_at,
+        created_by,
+    ) = _values(row)
+    names = sorted(roles)
+    return {
+        "id": id_,
+        "email": email,
+        "pending_email": pending_email,
+        "username": username,
+        "name": name,
+        "locale": locale,
+        "roles": names,
+        "is_active": is_active,
+        "is_verified": is_verified,
+        "is_superuser": SUPER_ADMIN in names,
+        "avatar_url": avatar and f"/uploads/{avatar}",
+        "created_at": created_at,
+        "updated_at": updated_at,
+        "created_by": created_by,
+    }

@@ -1,0 +1,121 @@
+"""What comes in and goes out, one schema a direction."""
+
+from marshmallow import fields
+
+from gatehouse.core.passwords import MAX_LENGTH
+from gatehouse.users.models import LOCALE_LENGTH, NAME_LENGTH
+from gatehouse.users.names import Username
+from gatehouse.web.schemas import (
+    Boolean,
+    Choice,
+    EmailField,
+    Items,
+    Password,
+    QueryBoolean,
+    Schema,
+    Text,
+    Timestamp,
+)
+
+LOCALE_PATTERN = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*"
+SORTS = ("created_at", "email", "username")
+_CLEARED = {"metadata": {"description": "The empty string takes it away."}}
+
+
+class UserOut(Schema):
+    """A person's account."""
+
+    id = fields.UUID(required=True)
+    email = fields.String(required=True, metadata={"format": "email"})
+    pending_email = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The address that becomes `email` once it is confirmed."},
+    )
+    username = fields.String(required=True, allow_none=True)
+    name = fields.String(required=True, allow_none=True)
+    locale = fields.String(required=True, allow_none=True)
+    roles = fields.List(fields.String(), required=True)
+    is_active = fields.Boolean(required=True)
+    is_verified = fields.Boolean(required=True)
+    is_superuser = fields.Boolean(
+        required=True, metadata={"description": "Whether the person has the role `super_admin`."}
+    )
+    avatar_url = fields.String(required=True, allow_none=True)
+    created_at = Timestamp(required=True)
+    updated_at = Timestamp(required=True)
+    created_by = fields.UUID(required=True, allow_none=True)
+
+
+class UserCreate(Schema):
+    """A new account."""
+
+    email = EmailField(required=True)
+    password = Password(required=True, max=MAX_LENGTH)
+    username = Username()
+    name = Text(max=NAME_LENGTH)
+    locale = Text(min=2, max=LOCALE_LENGTH, pattern=LOCALE_PATTERN)
+    is_active = Boolean(metadata={"description": "Needs `users:create`."})
+    roles = Items(
+        Text(max=50),
+        max=20,
+        metadata={"description": "Needs `users:create`, a fresh log-in and all their rights."},
+    )
+
+
+class SignUpAccepted(Schema):
+    """The one answer of a sign-up where REGISTRATION_ENUMERATION=hide."""
+
+    status = fields.String(required=True)
+    detail = fields.String(required=True)
+
+
+class OwnPatch(Schema):
+    """The members of one's own account that change; absent ones stay."""
+
+    name = Text(min=0, max=NAME_LENGTH, **_CLEARED)
+    username = Username()
+    locale = Text(min=2, max=LOCALE_LENGTH, pattern=LOCALE_PATTERN)
+    email = EmailField(
+        metadata={
+            "description": "Takes effect once the new address is confirmed; one's own needs "
+            "`current_password`. The present address cancels a waiting change."
+        }
+    )
+    current_password = Password()
+
+
+class UserPatch(OwnPatch):
+    """The members of an account that change."""
+
+    is_active = Boolean(metadata={"description": "Needs `users:update`."})
+
+
+class PasswordChange(Schema):
+    """A new password, and the present one as proof."""
+
+    current_password = Password(required=True, refuse_surrogates=False)
+    new_password = Password(required=True, max=MAX_LENGTH)
+
+
+class RoleNames(Schema):
+    """All roles that the person shall have."""
+
+    roles = Items(Text(max=50), max=20, required=True)
+
+
+class UserFilters(Schema):
+    """Which accounts a list shows, and in which order."""
+
+    q = Text(max=254, metadata={"description": "Beginning of e-mail or username, folded."})
+    role = Text(max=50)
+    is_active = QueryBoolean()
+    is_verified = QueryBoolean()
+    created_after = Timestamp(metadata={"description": "At this moment or later."})
+    created_before = Timestamp(metadata={"description": "Before this moment."})
+    deleted = QueryBoolean(
+        load_default=False, metadata={"description": "Only deleted accounts, instead of living."}
+    )
+    sort = Choice(
+        [sign + name for name in SORTS for sign in ("", "-", "+")], load_default="-created_at"
+    )

@@ -1,0 +1,129 @@
+"""Passwords: which one a person may have, and how it is replaced."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from gatehouse import audit, guessing, one_time, sessions
+from gatehouse.core import clock, passwords
+from gatehouse.core.errors import Unprocessable
+from gatehouse.core.principal import Origin, Principal
+from gatehouse.infra import db, hashing, mail
+from gatehouse.settings import settings
+from gatehouse.users import repository
+from gatehouse.users.errors import PasswordChangedMeanwhile, UserNotFound
+from gatehouse.users.models import users
+from gatehouse.users.vocabulary import UserEvent
+
+
+def check_password(password: str, person: Mapping[str, Any], *, field: str = "password") -> None:
+    """Raise Unprocessable, naming `field`, unless `person` may have this password.
+
+    `person` maps `email`, `username` and `name`, each of which may be missing or None.
+    """
+    own = [person[name] for name in ("email", "username", "name") if person.get(name)]
+    problems = passwords.check(
+        password, min_length=settings.password_min_length, own=own, product=settings.product_name
+    )
+    if problems:
+        raise Unprocessable(errors={field: problems})
+
+
+def change_own(
+    principal: Principal, *, current_password: str, new_password: str, origin: Origin
+) -> None:
+    """Replace the caller's password and end their other sessions.
+
+    Of two changes at once the one whose UPDATE still finds the verified hash wins (C13).
+    """
+    check_password(new_password, principal.user, field="new_password")
+    verified = guessing.check_current_password(
+        principal.user_id, current_password, origin=origin
+    )
+    new_hash = hashing.hash_password(new_password)
+    with db.unit():
+        epoch = repository.set_quietly(
+            principal.user_id,
+            _replacement(new_hash, must_change=False),
+            where=(users.c.password_hash == verified.password_hash)
+            & (users.c.session_epoch == verified.epoch)
+            & users.c.is_active
+            & users.c.deleted_at.is_(None),
+        )
+        if epoch is None:
+            raise PasswordChangedMeanwhile
+        if principal.session_id is not None:
+            sessions.carry_along(principal.session_id, epoch)
+        _after_change(
+            principal.user_id,
+            principal.user["email"],
+            actor_id=principal.user_id,
+            origin=origin,
+            except_session=principal.session_id,
+        )
+
+
+def set_password(
+    user_id: UUID,
+    *,
+    password_hash: str,
+    origin: Origin,
+    actor_id: UUID | None = None,
+    must_change: bool = False,
+) -> int:
+    """Replace a person's hash in the present unit, end all sessions and return the new epoch.
+
+    Every older one-time token dies as well. Whoever calls this has checked that they may.
+    """
+    row = repository.locked(user_id)
+    if row is None or row.deleted_at is not None:
+        raise UserNotFound
+    epoch = repository.set_quietly(user_id, _replacement(password_hash, must_change=must_change))
+    assert epoch is not None
+    _after_change(
+        user_id, row.email, actor_id=actor_id, origin=origin, details={"must_change": must_change}
+    )
+    return epoch
+
+
+def assign_password(
+    user_id: UUID, password: str, *, is_permanent: bool, origin: Origin
+) -> None:
+    """Give a person a password from the command line; it must be changed unless permanent."""
+    row = repository.found(str(user_id))
+    if row is None or row.deleted_at is not None:
+        raise UserNotFound
+    check_password(password, row._mapping)
+    hashed = hashing.hash_now(password)
+    with db.unit():
+        set_password(user_id, password_hash=hashed, origin=origin, must_change=not is_permanent)
+
+
+def _replacement(password_hash: str, *, must_change: bool) -> dict[str, Any]:
+    return {
+        "password_hash": password_hash,
+        "password_changed_at": clock.now(),
+        "must_change_password": must_change,
+        "session_epoch": users.c.session_epoch + 1,
+    }
+
+
+def _after_change(
+    user_id: UUID,
+    address: str,
+    *,
+    actor_id: UUID | None,
+    origin: Origin,
+    except_session: UUID | None = None,
+    details: dict[str, Any] | None = None,
+) -> None:
+    sessions.revoke_all(user_id, except_id=except_session)
+    one_time.revoke_all(user_id)
+    audit.record(
+        UserEvent.PASSWORD_CHANGED,
+        actor_id=actor_id,
+        subject_id=user_id,
+        origin=origin,
+        details=details,
+    )
+    mail.queue("password_changed", to=address, user_id=user_id, context={})

@@ -1,0 +1,1 @@
+"""How HTTP is spoken: who may enter, what comes in, what goes out."""

@@ -1,0 +1,272 @@
+"""The lock of every door: each route names one, and a route without one stops the start.
+
+A lock stands above the parsing of the request, so that a stranger learns nothing from it:
+
+    @blp.get("/users/<uuid:user_id>")
+    @access.self_or(UserPermission.READ)
+    @blp.response(200, UserOut)
+    def show(user_id): ...
+
+The modifiers `fresh` and `no_api_key` stand below the lock. Without the right the answer is 403
+for every id, existing or not.
+"""
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+from functools import wraps
+from typing import Any, TypeVar
+
+from flask import Flask, Request, current_app, g, request
+
+from gatehouse.core import clock
+from gatehouse.core.errors import Forbidden, NotFound, Unauthenticated
+from gatehouse.core.permissions import Permission
+from gatehouse.core.principal import Origin, Principal
+from gatehouse.settings import settings
+
+View = TypeVar("View", bound=Callable[..., Any])
+Authenticator = Callable[[Request], Principal | None]
+"""Returns None when the request has no credential of its kind; raises InvalidToken."""
+
+AUTHENTICATORS = "gatehouse.authenticators"
+FRESH_FOR = timedelta(minutes=10)
+USER_AGENT_LENGTH = 255
+
+
+class Kind(StrEnum):
+    """What a lock asks for."""
+
+    PUBLIC = "public"
+    OPTIONAL_USER = "optional_user"
+    USER = "user"
+    SELF_OR = "self_or"
+    PERMISSION = "permission"
+    REFRESH_TOKEN = "refresh_token"
+    ONE_TIME = "one_time"
+    METRICS_TOKEN = "metrics_token"
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """One door's lock, as the architecture tests and the API description read it."""
+
+    kind: Kind
+    permission: Permission | None = None
+    purpose: str | None = None
+    is_fresh: bool = False
+    is_closed_to_api_keys: bool = False
+
+
+class InvalidToken(Unauthenticated):
+    """A credential was sent and is not, or no longer, good (RFC 6750, section 3.1)."""
+
+    code = "invalid_token"
+    title = "The token is not valid"
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+
+
+class MissingPermission(Forbidden):
+    """The caller holds no role with the permission (RFC 6750, section 3.1)."""
+
+    code = "insufficient_scope"
+
+    def __init__(self, permission: str) -> None:
+        super().__init__(
+            f"This needs the permission {permission}.",
+            headers={
+                "WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{permission}"'
+            },
+        )
+
+
+class StepUpRequired(Unauthenticated):
+    """The log-in is too old for this; POST /auth/reauthenticate renews it (RFC 9470)."""
+
+    code = "insufficient_user_authentication"
+    title = "Confirm that it is you"
+
+    def __init__(self) -> None:
+        seconds = int(FRESH_FOR.total_seconds())
+        challenge = f'Bearer error="{self.code}", max_age="{seconds}"'
+        super().__init__(
+            f"This needs a log-in or a step-up within the last {seconds} seconds.",
+            headers={"WWW-Authenticate": challenge},
+        )
+
+
+class ApiKeyNotAllowed(Forbidden):
+    """The door opens for people only, not for their API keys."""
+
+    code = "api_key_not_allowed"
+
+
+def public(view: View) -> View:
+    """Let everybody in."""
+    return _locked(view, Lock(Kind.PUBLIC), lambda _: None)
+
+
+def optional_user(view: View) -> View:
+    """Let everybody in, and know the caller who sent a credential; a bad one is refused."""
+    return _locked(view, Lock(Kind.OPTIONAL_USER), lambda _: _authenticate())
+
+
+def user(view: View) -> View:
+    """Let in whoever has logged in."""
+    return _locked(view, Lock(Kind.USER), lambda _: principal())
+
+
+def self_or(permission: Permission) -> Callable[[View], View]:
+    """Let in the person named by the view's `user_id`, and holders of `permission`."""
+
+    def check(arguments: dict[str, Any]) -> None:
+        if principal().user_id != arguments["user_id"]:
+            _require(permission)
+
+    return lambda view: _locked(view, Lock(Kind.SELF_OR, permission), check)
+
+
+def permission(permission: Permission) -> Callable[[View], View]:
+    """Let in holders of `permission`."""
+    return lambda view: _locked(
+        view, Lock(Kind.PERMISSION, permission), lambda _: _require(permission)
+    )
+
+
+def refresh_token(view: View) -> View:
+    """Leave the check to the service, which spends the refresh token of the request."""
+    return _locked(view, Lock(Kind.REFRESH_TOKEN), lambda _: None)
+
+
+def one_time(purpose: str) -> Callable[[View], View]:
+    """Leave the check to the service, which spends the one-time token in its unit of work."""
+    return lambda view: _locked(view, Lock(Kind.ONE_TIME, purpose=purpose), lambda _: None)
+
+
+def metrics_token(view: View) -> View:
+    """Let in the holder of METRICS_TOKEN; the door is absent while that is unset."""
+
+    def check(_: dict[str, Any]) -> None:
+        expected = settings.metrics_token
+        if expected is None:
+            raise NotFound
+        if not hmac.compare_digest((bearer_token(request) or "").encode(), expected.value.encode()):
+            raise InvalidToken
+
+    return _locked(view, Lock(Kind.METRICS_TOKEN), check)
+
+
+def fresh(view: View) -> View:
+    """Ask further for a log-in or a step-up within the last ten minutes (RFC 9470)."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        require_fresh()
+        return view(*args, **kwargs)
+
+    guarded._is_fresh = True  # type: ignore[attr-defined]
+    return guarded  # type: ignore[return-value]
+
+
+def no_api_key(view: View) -> View:
+    """Ask further for a session: no API key opens this door."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if principal().session_id is None:
+            raise ApiKeyNotAllowed
+        return view(*args, **kwargs)
+
+    guarded._is_closed_to_api_keys = True  # type: ignore[attr-defined]
+    return guarded  # type: ignore[return-value]
+
+
+def require_fresh() -> None:
+    """Raise StepUpRequired unless the caller logged in or stepped up recently."""
+    if clock.now() - principal().auth_time > FRESH_FOR:
+        raise StepUpRequired
+
+
+def principal() -> Principal:
+    """Return who is asking; raises Unauthenticated when nobody is known."""
+    known = caller()
+    if known is None:
+        raise Unauthenticated
+    return known
+
+
+def principal_or_none() -> Principal | None:
+    """Return who is asking, if a lock has found out."""
+    known: Principal | None = g.get("principal")
+    return known
+
+
+def caller() -> Principal | None:
+    """Return who sent a credential, behind a lock that does not ask for one; a bad one is refused."""
+    return principal_or_none() or _authenticate()
+
+
+def origin() -> Origin:
+    """Return where the present request comes from."""
+    return Origin(
+        address=request.remote_addr or "",
+        user_agent=request.headers.get("User-Agent", "")[:USER_AGENT_LENGTH],
+        request_id=g.get("request_id", ""),
+    )
+
+
+def bearer_token(from_request: Request) -> str | None:
+    """Return the token of the Authorization header; None without one, InvalidToken if crooked."""
+    header = from_request.environ.get("HTTP_AUTHORIZATION")
+    if header is None:
+        return None
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token or " " in token or len(token) > 4096:
+        raise InvalidToken("Send the header as `Authorization: Bearer <token>`.")
+    return str(token)
+
+
+def lock_of(view: Callable[..., Any]) -> Lock | None:
+    """Return the lock that a view names, or None."""
+    return getattr(view, "_lock", None)
+
+
+def refuse_unlocked(app: Flask) -> None:
+    """Raise RuntimeError if a route of `app` names no lock."""
+    open_doors = sorted(
+        rule.rule for rule in app.url_map.iter_rules() if not lock_of(app.view_functions[rule.endpoint])
+    )
+    if open_doors:
+        raise RuntimeError(f"these routes name no lock: {', '.join(open_doors)}")
+
+
+def _require(permission: Permission) -> None:
+    if not principal().may(permission):
+        raise MissingPermission(permission)
+
+
+def _authenticate() -> Principal | None:
+    for authenticator in current_app.extensions[AUTHENTICATORS]:
+        found: Principal | None = authenticator(request)
+        if found is not None:
+            g.principal = found
+            return found
+    return None
+
+
+def _locked(view: View, lock: Lock, check: Callable[[dict[str, Any]], Any]) -> View:
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        check(kwargs)
+        return view(*args, **kwargs)
+
+    guarded._lock = replace(  # type: ignore[attr-defined]
+        lock,
+        is_fresh=getattr(view, "_is_fresh", False),
+        is_closed_to_api_keys=getattr(view, "_is_closed_to_api_keys", False),
+    )
+    return guarded  # type: ignore[return-value]

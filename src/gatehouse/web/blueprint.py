@@ -1,0 +1,197 @@
+"""What a route declares about its input and its answer; both are checked and described by it.
+
+    @blp.post("/users")
+    @access.optional_user
+    @blp.arguments(UserCreate)
+    @in_unit
+    @blp.response(201, UserOut)
+    def create(body): ...
+
+Input reaches the view as positional arguments in the order of the decorators. Built on
+flask-smorest, whose bookkeeping feeds the API description; what runs at a request is ours:
+strict parsing, and schemas made once.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import flask_smorest
+from flask import Response, g, request
+from marshmallow import Schema
+from werkzeug.wrappers import Response as AnyResponse
+
+from gatehouse.core.errors import Refusal, Unprocessable
+from gatehouse.web import body, parsing, problem
+from gatehouse.web.json import respond
+from gatehouse.web.refusals import InvalidForm
+from gatehouse.web.validation import SchemaLike, instance, load
+
+View = TypeVar("View", bound=Callable[..., Any])
+Decorator = Callable[[View], View]
+
+QUERY = "query"
+
+
+class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # carries no types
+    """A feature's routes, under a prefix: `Blueprint("users", url_prefix="/api/v1")`."""
+
+    def __init__(self, name: str, *, url_prefix: str | None = None, **kwargs: Any) -> None:
+        super().__init__(name, __name__, url_prefix=url_prefix, **kwargs)
+
+    def arguments(  # type: ignore[override] # the JSON body and nothing else
+        self, schema: SchemaLike, *, required: bool = True, allow_surrogates: bool = False
+    ) -> Decorator[View]:
+        """Pass the JSON body to the view, as `schema` reads it.
+
+        A body that is not `required` may be absent, and counts as `{}`. `allow_surrogates`
+        leaves lone surrogates to the schema's fields.
+        """
+        loader = instance(schema)
+
+        def read() -> Any:
+            data = body.read(body.JSON, required=required)
+            if not data and not required:
+                return load(loader, {})
+            document = parsing.parse_json(data, allow_surrogates=allow_surrogates)
+            if not isinstance(document, dict):
+                raise Unprocessable("The body has to be a JSON object.")
+            return load(loader, document)
+
+        return _passing(read, {"in": "json", "required": required, "schema": schema}, body.JSON)
+
+    def query(self, schema: SchemaLike) -> Decorator[View]:
+        """Pass the query parameters to the view, as `schema` reads them; unknown ones are 422."""
+        loader = instance(schema)
+
+        def read() -> Any:
+            g.query_is_read = True
+            return load(loader, parsing.parse_pairs(request.query_string))
+
+        return _passing(read, {"in": QUERY, "required": False, "schema": schema}, None)
+
+    def form(self, schema: SchemaLike) -> Decorator[View]:
+        """Pass an OAuth2 form to the view; what is wrong with it is told as RFC 6749 wants it."""
+        loader = instance(schema)
+
+        def read() -> Any:
+            if request.query_string:
+                raise InvalidForm("Send all parameters in the body.")
+            data = body.read(body.FORM)
+            try:
+                return load(loader, parsing.parse_pairs(data))
+            except Unprocessable as wrong:
+                raise InvalidForm(wrong.detail, errors=wrong.errors) from None
+
+        decorate = _passing(
+            read, {"in": "form", "required": True, "schema": schema}, body.FORM
+        )
+
+        def decorator(view: View) -> View:
+            decorated = decorate(view)
+            decorated._speaks_oauth = True  # type: ignore[attr-defined]
+            return decorated
+
+        return decorator
+
+    def response(  # type: ignore[override] # fewer options
+        self,
+        status: int,
+        schema: SchemaLike | None = None,
+        *,
+        description: str | None = None,
+        content_type: str | None = None,
+        etag: bool = False,
+    ) -> Decorator[View]:
+        """Answer with what the view returns: an object for `schema`, or (object, headers).
+
+        A finished Response passes untouched, and the schema only describes it. `etag` tells
+        that the answer carries one and that the route honours If-Match or If-None-Match.
+        """
+        dumper = None if schema is None else instance(schema)
+        told: dict[str, Any] = {
+            "description": description or HTTPStatus(status).phrase,
+            "content_type": content_type,
+        }
+        if schema is not None:
+            told["schema"] = schema
+
+        def decorator(view: View) -> View:
+            @wraps(view)
+            def answering(*args: Any, **kwargs: Any) -> AnyResponse:
+                if request.environ.get("QUERY_STRING") and "query_is_read" not in g:
+                    raise Unprocessable("This route takes no query parameters.")
+                return _answer(view(*args, **kwargs), status, dumper)
+
+            documented = _apidoc(answering)
+            documented.setdefault("response", {"responses": {}})["responses"][status] = [told]
+            documented["success_status_codes"] = [status]
+            answering._has_etag = etag  # type: ignore[attr-defined]
+            return answering  # type: ignore[return-value]
+
+        return decorator
+
+    @staticmethod
+    def refuses(*refusals: type[Refusal]) -> Decorator[View]:
+        """Tell in the API description which refusals of its own a route may answer."""
+
+        def decorator(view: View) -> View:
+            before: tuple[type[Refusal], ...] = getattr(view, "_refusals", ())
+            view._refusals = (*before, *refusals)  # type: ignore[attr-defined]
+            return view
+
+        return decorator
+
+    def add_url_rule(self, rule: str, *args: Any, **kwargs: Any) -> None:
+        """Register a route, and remember where errors are told in OAuth2's words."""
+        super().add_url_rule(rule, *args, **kwargs)
+        view = kwargs.get("view_func") or args[1]
+        if getattr(view, "_speaks_oauth", False):
+            path = f"{self.url_prefix or ''}{rule}".rstrip("/")
+            self.record(
+                lambda state: state.app.extensions.setdefault(problem.OAUTH_PATHS, set()).add(path)
+            )
+
+
+def _passing(
+    read: Callable[[], Any], told: dict[str, Any], content_type: str | None
+) -> Decorator[Any]:
+    """Return a decorator that gives the view one more positional argument."""
+    if content_type is not None:
+        told["content_type"] = content_type
+
+    def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(view)
+        def reading(*args: Any, **kwargs: Any) -> Any:
+            return view(*args, read(), **kwargs)
+
+        _apidoc(reading).setdefault("arguments", {"parameters": []})["parameters"].append(told)
+        return reading
+
+    return decorator
+
+
+def _apidoc(view: Any) -> dict[str, Any]:
+    """Return flask-smorest's notes about a view: those of the wrapped one, copied."""
+    before = getattr(view, "_apidoc", {})
+    notes = {
+        name: dict(note) if isinstance(note, dict) else note for name, note in before.items()
+    }
+    if "arguments" in notes:
+        notes["arguments"]["parameters"] = list(notes["arguments"]["parameters"])
+    view._apidoc = notes
+    return notes
+
+
+def _answer(result: Any, status: int, dumper: Schema | None) -> AnyResponse:
+    if isinstance(result, AnyResponse):
+        return result
+    headers = None
+    if isinstance(result, tuple):
+        result, headers = result
+    if status == HTTPStatus.NO_CONTENT:
+        response = Response(status=status, headers=headers)
+        del response.headers["Content-Type"]
+        return response
+    return respond(result if dumper is None else dumper.dump(result), status, headers)

@@ -1,0 +1,68 @@
+"""How HTTP is spoken, installed in one go: middleware, admission, errors, headers, routing."""
+
+from functools import lru_cache
+
+from flask import Flask, g, request
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
+
+from gatehouse.infra import logs
+from gatehouse.settings import Settings
+from gatehouse.web import errors, headers, hosts, json
+from gatehouse.web.openapi import Api
+from gatehouse.web.refusals import (
+    BodyTooLarge,
+    BrokenBody,
+    NotAcceptable,
+    UnsupportedMediaType,
+    UntrustedHost,
+)
+
+
+def install(app: Flask, settings: Settings) -> Api:
+    """Prepare `app` before any blueprint is registered; returns where they register.
+
+    Comes after the extensions that bring error handlers of their own.
+    """
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    # Trailing slashes do not matter, and nothing ever redirects.
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    app.url_map.redirect_defaults = False
+    json.register(app)
+    errors.register(app)
+    headers.register(app, settings)
+    app.before_request(admit)
+    app.wsgi_app = hosts.Edge(app.wsgi_app, settings)  # type: ignore[method-assign, assignment]
+    return Api(app, product=settings.product_name)
+
+
+def admit() -> None:
+    """Refuse what no route wants to see, before the route is looked at."""
+    environ = request.environ
+    g.request_id = environ[hosts.REQUEST_ID]
+    logs.bind_request(g.request_id)
+    if hosts.IS_UNTRUSTED_HOST in environ:
+        raise UntrustedHost
+    length = environ.get("CONTENT_LENGTH")
+    if length:
+        if not (length.isascii() and length.isdigit()):
+            raise BrokenBody("Content-Length is not a number.")
+        if len(length) > 18 or int(length) > request.max_content_length:  # type: ignore[operator]
+            raise BodyTooLarge
+    encoding = environ.get("HTTP_CONTENT_ENCODING")
+    if encoding and encoding.strip().lower() != "identity":
+        raise UnsupportedMediaType("Send the body as it is, not compressed.")
+    accept = environ.get("HTTP_ACCEPT")
+    if accept and environ["PATH_INFO"].startswith("/api/") and not _takes_json(accept):
+        raise NotAcceptable
+
+
+@lru_cache(maxsize=256)
+def _takes_json(accept: str) -> bool:
+    if "*/*" in accept and "json" not in accept:
+        return True
+    wanted = parse_accept_header(accept, MIMEAccept)
+    return not wanted or any(
+        wanted.quality(kind) > 0 for kind in (json.MIME_TYPE, "application/problem+json")
+    )

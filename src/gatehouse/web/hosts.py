@@ -1,0 +1,80 @@
+"""The outermost layer of the program: who is calling, for which host, under which request id.
+
+A thin WSGI middleware: it decides nothing by itself but leaves its findings in the environment,
+so that refusals are problem documents like all others (`web.edge`).
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable
+from functools import lru_cache
+from typing import Any
+
+from gatehouse.core.ids import new_id
+from gatehouse.settings import Settings
+from gatehouse.web import headers
+from gatehouse.web.proxies import Proxies
+
+REQUEST_ID = "gatehouse.request_id"
+IS_UNTRUSTED_HOST = "gatehouse.is_untrusted_host"
+_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_ADDRESS = re.compile(r"[0-9.]+|\[[0-9A-Fa-f:.]+\]")
+_PROBES = ("/health", "/ready")
+
+WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class Edge:
+    """Wraps the WSGI callable of the application."""
+
+    def __init__(self, app: WsgiApp, settings: Settings) -> None:
+        self._app = app
+        self._proxies = Proxies(settings.trusted_proxies)
+        self._varies = bool(settings.cors_origins)
+        self._checks_host = bool(settings.trusted_hosts)
+        self._is_ours = host_check(settings.trusted_hosts)
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        """Answer one request."""
+        self._proxies.apply(environ)
+        request_id = request_id_of(environ.get("HTTP_X_REQUEST_ID"))
+        environ[REQUEST_ID] = request_id
+        if self._checks_host and not self._may_name(environ):
+            environ[IS_UNTRUSTED_HOST] = True
+
+        def start(status: str, fields: headers.HeaderList, exc_info: Any = None) -> Any:
+            fields.append((headers.REQUEST_ID, request_id))
+            headers.complete(fields, environ, varies=self._varies)
+            return start_response(status, fields, exc_info)
+
+        return self._app(environ, start)
+
+    def _may_name(self, environ: dict[str, Any]) -> bool:
+        host = _without_port(environ.get("HTTP_HOST", ""))
+        # Load balancers and container runtimes probe by address, and learn nothing else.
+        is_probe = environ.get("PATH_INFO") in _PROBES and _ADDRESS.fullmatch(host) is not None
+        return is_probe or self._is_ours(host)
+
+
+def request_id_of(given: str | None) -> str:
+    """Return the id that the client or a proxy chose, if it is harmless, else a new one."""
+    return given if given is not None and _ID.fullmatch(given) else str(new_id())
+
+
+def host_check(trusted: Collection[str]) -> Callable[[str], bool]:
+    """Return a cached check of host names; a leading dot in `trusted` covers subdomains."""
+    exact = frozenset(host.lstrip(".").lower() for host in trusted)
+    suffixes = tuple(host.lower() for host in trusted if host.startswith("."))
+
+    @lru_cache(maxsize=256)
+    def is_ours(host: str) -> bool:
+        name = host.lower().removesuffix(".")
+        return name in exact or (bool(suffixes) and name.endswith(suffixes))
+
+    return is_ours
+
+
+def _without_port(host: str) -> str:
+    name, separator, port = host.rpartition(":")
+    return name if separator and port.isdigit() else host

@@ -1,0 +1,192 @@
+"""Lists in pages: by cursor, by `page` and `per_page`, or by `skip` and `limit`.
+
+    args = {...}                                    # loaded by a schema that extends PageArgs
+    window = pagination.window("users", args)       # takes the paging parameters out of args
+    statement = pagination.apply(statement, window, keys=[User.created_at, User.id],
+                                 descending=True)
+    rows = pagination.cut(db.replica.rows(statement), window)
+    return pagination.answer([render(row) for row in rows], window, key="users")
+
+The sort keys have to be among the selected columns, under their own names, the unique one last.
+"""
+
+import time
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from flask import Response, current_app, request
+from sqlalchemy import Select
+
+from gatehouse.core.errors import Unprocessable
+from gatehouse.web import cursors, keyset
+from gatehouse.web.json import respond
+from gatehouse.web.refusals import InvalidCursor, UseCursor
+from gatehouse.web.schemas import QueryBoolean, QueryInteger, Schema, Text
+
+PER_PAGE, MAX_PER_PAGE = 30, 100
+MAX_OFFSET = 10_000
+TOTAL_SECONDS, MAX_TOTALS = 30, 256
+TOTALS = "gatehouse.totals"
+_PAGING = ("page", "per_page", "skip", "limit", "cursor", "total")
+_LARGEST = 10**12
+
+
+class PageArgs(Schema):
+    """The paging parameters of every list; its query schema extends this one."""
+
+    page = QueryInteger(min=1, max=_LARGEST, metadata={"description": "Page, from 1."})
+    per_page = QueryInteger(
+        min=1, max=MAX_PER_PAGE, metadata={"description": f"Rows a page; {PER_PAGE} if absent."}
+    )
+    skip = QueryInteger(
+        min=0, max=_LARGEST, metadata={"description": "Rows to leave out; instead of page."}
+    )
+    limit = QueryInteger(
+        min=1, max=MAX_PER_PAGE, metadata={"description": "Rows to return; instead of per_page."}
+    )
+    cursor = Text(
+        max=cursors.MAX_LENGTH,
+        metadata={"description": "next_cursor of the page before; instead of page and skip."},
+    )
+    total = QueryBoolean(
+        metadata={"description": "Whether to count all rows, at most 30 seconds ago."}
+    )
+
+
+@dataclass(slots=True)
+class Window:
+    """Which rows of a list are asked for; `apply` and `cut` note where it goes on."""
+
+    limit: int
+    offset: int
+    fingerprint: str
+    cursor: str | None
+    style: str
+    wants_total: bool
+    keys: Sequence[str] = field(default=())
+    next_cursor: str | None = None
+    is_cut: bool = False
+
+    @property
+    def page(self) -> int | None:
+        """The number of the page, from 1; nobody knows it after a cursor."""
+        return None if self.cursor else self.offset // self.limit + 1
+
+
+def window(name: str, args: MutableMapping[str, Any], *, scope: str = "") -> Window:
+    """Return the window that `args` asks for, and take the paging parameters out of it.
+
+    What stays in `args` is the filters and the order; a cursor works with the same ones only.
+    `scope` names what else narrows the list, as the caller whose own rows it holds.
+    Raises Unprocessable for contradicting parameters, UseCursor beyond offset 10,000.
+    """
+    given = {key: args.pop(key) for key in _PAGING if args.get(key) is not None}
+    styles = [
+        style
+        for style, members in (("cursor", {"cursor"}), ("page", {"page"}), ("skip", {"skip"}))
+        if members & given.keys()
+    ]
+    by_limit = "limit" in given
+    if len(styles) > 1 or (by_limit and ("per_page" in given or "page" in given)):
+        raise Unprocessable("Use one of page and per_page, skip and limit, or cursor.")
+    limit = given.get("limit") or given.get("per_page") or PER_PAGE
+    offset = given.get("skip") or (given.get("page", 1) - 1) * limit
+    if offset > MAX_OFFSET:
+        raise UseCursor(f"An offset beyond {MAX_OFFSET} is reached with the cursor only.")
+    default = "skip" if by_limit else "page"
+    return Window(
+        limit=limit,
+        offset=offset,
+        fingerprint=cursors.fingerprint(f"{name} {scope}", args),
+        cursor=given.get("cursor"),
+        style=styles[0] if styles else default,
+        wants_total=given.get("total", False),
+    )
+
+
+def apply(
+    statement: Select[Any], window: Window, *, keys: Sequence[Any], descending: bool
+) -> Select[Any]:
+    """Order `statement` and cut the window out of it, one row more than it shows."""
+    window.keys = [key.key for key in keys]
+    limit = window.limit + 1
+    if window.cursor is None:
+        ordered = keyset.ordered(statement, keys, descending=descending).limit(limit)
+        return ordered.offset(window.offset) if window.offset else ordered
+    values = cursors.read(window.cursor, window.fingerprint)
+    if len(values) != len(keys):
+        raise InvalidCursor
+    return keyset.after(statement, keys, values, descending=descending, limit=limit)
+
+
+def cut(rows: Sequence[Any], window: Window) -> Sequence[Any]:
+    """Return the rows to show, and note in the window where the list goes on."""
+    window.is_cut = True
+    if len(rows) <= window.limit:
+        return rows
+    shown = rows[: window.limit]
+    last = shown[-1]._mapping
+    window.next_cursor = cursors.write([last[key] for key in window.keys], window.fingerprint)
+    return shown
+
+
+def answer(
+    items: Sequence[Any],
+    window: Window,
+    *,
+    key: str,
+    total: Callable[[], int] | None = None,
+) -> Response:
+    """Return the page: items (or rows as they came from the database), numbers and links.
+
+    `total` counts the rows of the list; it is called when the client asks, and at most every
+    30 seconds for the same filters.
+    """
+    if not window.is_cut:
+        items = [row._asdict() for row in cut(items, window)]
+    document: dict[str, Any] = {
+        key: items,
+        "page": window.page,
+        "per_page": window.limit,
+        "next_cursor": window.next_cursor,
+    }
+    if window.wants_total and total is not None:
+        document["total"] = _counted(window.fingerprint, total)
+    return respond(document, headers={"Link": _links(window)})
+
+
+def _counted(fingerprint: str, count: Callable[[], int]) -> int:
+    """Return a count that is at most 30 seconds old, kept by the process."""
+    kept: dict[str, tuple[float, int]] = current_app.extensions.setdefault(TOTALS, {})
+    now = time.monotonic()
+    found = kept.get(fingerprint)
+    if found is not None and found[0] > now:
+        return found[1]
+    number = count()
+    if len(kept) >= MAX_TOTALS:
+        kept.clear()
+    kept[fingerprint] = (now + TOTAL_SECONDS, number)
+    return number
+
+
+def _links(window: Window) -> str:
+    """Return the Link header (RFC 8288): the first page, and the next one in the same style."""
+    limit = "limit" if window.style == "skip" else "per_page"
+    size = {limit: window.limit}
+    links = [_link("first", size)]
+    if window.next_cursor is not None:
+        following = window.offset + window.limit
+        if window.style == "cursor" or following > MAX_OFFSET:
+            links.append(_link("next", {"per_page": window.limit, "cursor": window.next_cursor}))
+        elif window.style == "skip":
+            links.append(_link("next", {"skip": following, **size}))
+        else:
+            links.append(_link("next", {"page": (window.page or 1) + 1, **size}))
+    return ", ".join(links)
+
+
+def _link(relation: str, paging: Mapping[str, Any]) -> str:
+    others = {name: value for name, value in request.args.items() if name not in _PAGING}
+    return f'<{quote(request.path)}?{urlencode({**others, **paging})}>; rel="{relation}"'

@@ -1,0 +1,24 @@
+"""The edge's unit of work, for routes whose service does not hash a password.
+
+It closes before any error handler runs, and the answer that it encloses leaves after the commit.
+Routes whose service hashes open their units in the service, with no connection held between.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+from gatehouse.infra import db
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def in_unit(view: View) -> View:
+    """Run the view, and the building of its answer, in one unit of work."""
+
+    @wraps(view)
+    def enclosed(*args: Any, **kwargs: Any) -> Any:
+        with db.unit():
+            return view(*args, **kwargs)
+
+    return enclosed  # type: ignore[return-value]

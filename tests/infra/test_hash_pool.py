@@ -1,0 +1,112 @@
+"""The pool of hashing threads: few, of low priority, with a bounded queue."""
+
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from gatehouse.infra.hash_pool import HashPool, HashQueueFull
+
+
+def pool(
+    *, threads: int = 1, workers: int = 1, most: int = 8, seconds: float = 8, estimate: float = 0.01
+) -> HashPool:
+    return HashPool(
+        threads=threads,
+        workers=workers,
+        most_waiting=most,
+        queue_seconds=seconds,
+        first_estimate_seconds=estimate,
+    )
+
+
+class Gate:
+    """Work that goes on until it is let through."""
+
+    def __init__(self, tested: HashPool, callers: int) -> None:
+        self.open = threading.Event()
+        self.callers = ThreadPoolExecutor(callers)
+        self.running = [
+            self.callers.submit(tested.run, lambda: self.open.wait(10)) for _ in range(callers)
+        ]
+        while tested._pending < callers:
+            time.sleep(0.001)
+
+    def let_through(self) -> None:
+        self.open.set()
+        assert all(work.result() for work in self.running)
+        self.callers.shutdown()
+
+
+def test_it_returns_and_raises_what_the_work_does() -> None:
+    assert pool().run(lambda: 42) == 42
+    with pytest.raises(ZeroDivisionError):
+        pool().run(lambda: 1 / 0)
+
+
+def test_threads_over_all_processes_are_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gatehouse.infra.hash_pool._cores", lambda: 8)
+    assert pool(threads=0, workers=1).threads == 8
+    assert pool(threads=0, workers=3).threads == 2
+    assert pool(threads=0, workers=16).threads == 1
+    assert pool(threads=5, workers=16).threads == 5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a thread has its own nice value on Linux")
+def test_only_the_hashing_threads_give_way() -> None:
+    def nice() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    before = nice()
+    assert pool().run(nice) == min(19, 10)
+    assert nice() == before
+
+
+def test_the_queue_is_bounded_in_number() -> None:
+    tested = pool(most=3)
+    gate = Gate(tested, 3)
+    with pytest.raises(HashQueueFull) as caught:
+        tested.run(lambda: None)
+    assert (caught.value.status, caught.value.code) == (503, "hash_queue_full")
+    assert int(caught.value.headers["Retry-After"]) >= 1
+    gate.let_through()
+    assert tested.run(lambda: "again") == "again"
+
+
+def test_the_queue_is_bounded_in_time() -> None:
+    """A refusal says how long the work that is waiting will take."""
+    tested = pool(most=100, seconds=8, estimate=3)
+    gate = Gate(tested, 3)
+    with pytest.raises(HashQueueFull) as caught:
+        tested.run(lambda: None)
+    assert caught.value.headers["Retry-After"] == "9"
+    gate.let_through()
+
+
+def test_one_caller_is_served_however_slow_the_work() -> None:
+    assert pool(estimate=60).run(lambda: 1) == 1
+
+
+def test_the_estimate_follows_the_measurements() -> None:
+    tested = pool(estimate=60)
+    for _ in range(50):
+        tested.run(lambda: None)
+    assert tested._estimate < 0.1
+
+
+def test_a_child_process_has_threads_of_its_own() -> None:
+    """The parent forks its workers after the program was loaded, and might have hashed before."""
+    tested = pool()
+    assert tested.run(os.getpid) == os.getpid()
+    context = multiprocessing.get_context("fork")
+    receiving, sending = context.Pipe(duplex=False)
+    child = context.Process(target=lambda: sending.send(tested.run(os.getpid)))
+    child.start()
+    assert receiving.poll(10)
+    assert receiving.recv() == child.pid
+    child.join(10)
+    assert tested.run(os.getpid) == os.getpid()
