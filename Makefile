@@ -20,7 +20,6 @@ ARGS ?=
 JOBS ?= auto
 
 export PYTHONPATH := src
-export PYTHONWARNINGS ?= default
 unexport VIRTUAL_ENV
 
 SOURCES := $(wildcard src tests trials bench migrations wsgi.py gunicorn.conf.py)
@@ -33,6 +32,7 @@ run: $(VENV)/runtime.lock  ## Start the service on HOST:PORT (127.0.0.1:8000); e
 
 .PHONY: install
 install: $(VENV)/dev.lock  ## Make the environment for development in .venv
+	@echo "$(VENV) is ready: $(BIN)/flask --help"
 
 ##@ Test
 .PHONY: test
@@ -116,4 +116,4 @@ $(BIN)/python:
 		echo "No environment could be made. Debian and Ubuntu: apt install python3-venv"; \
 		rm -rf $(VENV); exit 1; }
 	@$@ -c 'import pathlib, sysconfig; \
-		pathlib.Path(sysconfig.get_path("purelib"), "gatehouse.pth").write_text(f"{pathlib.Path("src").resolve()}\n")'
+		pathlib.Path(sysconfig.get_path("purelib"), "gatehouse.pth").write_text(str(pathlib.Path("src").resolve()) + "\n")'

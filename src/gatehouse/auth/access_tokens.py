@@ -24,10 +24,9 @@ TYPE = "at+jwt"
 CLOCK_SKEW = timedelta(seconds=60)
 MEMORY_SIZE = 4096
 _HEADER = {"alg", "typ", "kid"}
-_VERIFY_SIGNATURE_ONLY: Any = {
-    name: False
-    for name in ("verify_exp", "verify_nbf", "verify_iat", "verify_aud", "verify_iss", "verify_sub")
-}
+_VERIFY_SIGNATURE_ONLY: Any = dict.fromkeys(
+    ("verify_exp", "verify_nbf", "verify_iat", "verify_aud", "verify_iss", "verify_sub"), False
+)
 
 
 class AccessTokenInvalid(Exception):
@@ -153,7 +152,9 @@ def _read(claims: dict[str, Any], kid: str) -> AccessClaims:
         or session_id is None
         or not isinstance(claims.get("jti"), str)
         or not isinstance(amr, list)
-        or any(type(moment) is not int or not 0 <= moment < 2**40 for moment in [*times, not_before])
+        or any(
+            type(moment) is not int or not 0 <= moment < 2**40 for moment in [*times, not_before]
+        )
     ):
         raise AccessTokenInvalid
     issued_at, expires_at, auth_time = times

@@ -25,7 +25,7 @@ class Tokens:
     access_token: str
     refresh_token: str
     expires_in: int
-    token_type: str = "Bearer"  # noqa: S105 - the name of a scheme
+    token_type: str = "Bearer"
 
 
 def log_in(name: str, password: str, *, origin: Origin) -> Tokens:
@@ -58,7 +58,9 @@ def log_in(name: str, password: str, *, origin: Origin) -> Tokens:
     with db.unit():
         guessing.refund(judgement)
         if judgement.new_hash:
-            users.rehash(account.id, judgement.new_hash, verified=account.password_hash)
+            users.rehash(
+                account.id, verified_hash=account.password_hash, new_hash=judgement.new_hash
+            )
         refusal = _unfinished(account) or second_factor.refusal(account.id)
         if refusal is None:
             session = _start(account, judgement, origin=origin)
@@ -75,7 +77,9 @@ def refresh(token: str, *, origin: Origin) -> Tokens:
         return tokens_of(sessions.refresh(claims, origin=origin))
 
 
-def reauthenticate(caller: Principal, password: str, *, origin: Origin) -> str:
+def reauthenticate(
+    caller: Principal, password: str, *, session_id: UUID, origin: Origin
+) -> dict[str, Any]:
     """Return an access token of the same session with a new `auth_time` (RFC 9470)."""
     try:
         guessing.check_current_password(caller.user_id, password, origin=origin)
@@ -83,9 +87,18 @@ def reauthenticate(caller: Principal, password: str, *, origin: Origin) -> str:
         _record(AuthEvent.REAUTHENTICATION_FAILED, caller.user_id, origin=origin)
         raise
     _record(AuthEvent.REAUTHENTICATED, caller.user_id, origin=origin)
-    assert caller.session_id is not None  # noqa: S101 - the route is closed to API keys
-    return access_tokens.issue(
-        caller.user_id, caller.session_id, auth_time=clock.now(), amr=caller.amr
+    token = access_tokens.issue(caller.user_id, session_id, auth_time=clock.now(), amr=caller.amr)
+    return {"access_token": token, "token_type": "Bearer", "expires_in": _expires_in()}
+
+
+def end_other_sessions(caller: Principal, *, origin: Origin) -> None:
+    """End every session of the caller but the present one, in the caller's unit."""
+    users.raise_epoch(caller.user_id, keep_session_id=caller.session_id)
+    audit.record(
+        SessionEvent.ALL_ENDED,
+        actor_id=caller.user_id,
+        subject_id=caller.user_id,
+        origin=origin,
     )
 
 
@@ -99,7 +112,7 @@ def tokens_of(session: Session) -> Tokens:
             amr=tuple(session.amr.split()),
         ),
         refresh_token=sessions.refresh_tokens.encode(session),
-        expires_in=int(access_tokens.lifetime().total_seconds()),
+        expires_in=_expires_in(),
     )
 
 
@@ -115,9 +128,7 @@ def _unfinished(account: Any) -> Refusal | None:
 
 
 def _start(account: Any, judgement: guessing.Judgement, *, origin: Origin) -> Session:
-    session = sessions.start(
-        account.id, epoch=account.session_epoch, origin=origin, amr=("pwd",)
-    )
+    session = sessions.start(account.id, epoch=account.session_epoch, origin=origin, amr=("pwd",))
     guessing.remember_place(account.id, origin=origin)
     audit.record(
         SessionEvent.STARTED,
@@ -141,3 +152,7 @@ def _record_failure(judgement: guessing.Judgement, *, origin: Origin) -> None:
 def _record(event: AuthEvent, subject_id: UUID | None, *, origin: Origin) -> None:
     with db.unit():
         audit.record(event, actor_id=None, subject_id=subject_id, origin=origin)
+
+
+def _expires_in() -> int:
+    return int(access_tokens.lifetime().total_seconds())

@@ -7,13 +7,12 @@ found out later, by the job that sends the mail (ASVS 6.3.8, CVE-2024-45231).
 from typing import Any
 from uuid import UUID
 
-from gatehouse import audit, guessing, one_time, sessions, users
+from gatehouse import audit, guessing, one_time, users
 from gatehouse.auth import repository
-from gatehouse.auth.vocabulary import MAILS_TO_PERSON, AuthEvent
-from gatehouse.core.errors import TooManyRequests
+from gatehouse.auth.vocabulary import AuthEvent
 from gatehouse.core.principal import Origin
-from gatehouse.infra import db, hashing, jobs, limits, mail
-from gatehouse.one_time import Purpose
+from gatehouse.infra import db, hashing, jobs, mail
+from gatehouse.one_time import OneTimeTokenInvalid, Purpose
 
 RESET_JOB = "auth.password_reset"
 RESET_PURPOSES = (Purpose.PASSWORD_RESET, Purpose.PASSWORD_CHANGE)
@@ -35,7 +34,7 @@ def request_reset(email: str, *, origin: Origin) -> None:
 def send_reset(payload: dict[str, Any], _entry_id: UUID) -> None:
     """Mail a reset link if the address is an open account's and its mails are not used up."""
     account = repository.by_email(payload["email"])
-    if account is None or not may_mail(account.id):
+    if account is None or not users.may_send(account.id):
         return
     origin = Origin(payload["address"], payload["user_agent"], payload["request_id"])
     with db.unit():
@@ -61,33 +60,31 @@ def confirm_reset(token: str, new_password: str, *, origin: Origin) -> None:
     Gives no session.
     """
     grant = one_time.peek(token, purposes=RESET_PURPOSES)
-    users.check_new_password(grant.user_id, new_password)
-    password_hash = hashing.hash_password(new_password)
+    password_hash = hash_for(grant.user_id, new_password)
     with db.unit():
         grant = one_time.consume(token, purposes=RESET_PURPOSES)
         replace_password(grant.user_id, password_hash, origin=origin)
         if grant.address is not None:
-            users.mark_verified(grant.user_id, address=grant.address)
-        audit.record(
-            AuthEvent.PASSWORD_RESET,
-            actor_id=grant.user_id,
-            subject_id=grant.user_id,
-            origin=origin,
-        )
+            users.mark_verified(grant.user_id, grant.address)
+
+
+def hash_for(user_id: UUID, new_password: str) -> str:
+    """Return the hash of a password that this person may have; raises Unprocessable if not."""
+    person = users.by_id(user_id)
+    if person is None:
+        raise OneTimeTokenInvalid
+    users.check_password(new_password, person._asdict(), field="new_password")
+    return hashing.hash_password(new_password)
 
 
 def replace_password(user_id: UUID, password_hash: str, *, origin: Origin) -> None:
     """Set a password in the caller's unit and end everything that was there before it."""
-    users.replace_password(user_id, password_hash)
-    sessions.revoke_all(user_id)
-    one_time.revoke_all(user_id)
+    users.set_password(user_id, password_hash=password_hash, actor_id=user_id, origin=origin)
     guessing.forget(user_id)
     guessing.remember_place(user_id, origin=origin)
 
 
-def queue_link(
-    template: str, purpose: Purpose, *, user_id: UUID, address: str, epoch: int
-) -> None:
+def queue_link(template: str, purpose: Purpose, *, user_id: UUID, address: str, epoch: int) -> None:
     """Issue a one-time token and queue the mail that carries it, in the caller's unit."""
     token_id = one_time.issue(purpose, user_id=user_id, address=address, epoch=epoch)
     mail.queue(
@@ -96,12 +93,3 @@ def queue_link(
         user_id=user_id,
         context={"one_time": {"id": str(token_id), "purpose": str(purpose)}},
     )
-
-
-def may_mail(user_id: UUID) -> bool:
-    """Count one more mail to a person; tell whether their hourly share allows it."""
-    try:
-        limits.hit(MAILS_TO_PERSON, str(user_id))
-    except TooManyRequests:
-        return False
-    return True

@@ -1,9 +1,10 @@
 """All SQL about logging in, and the one query that every authenticated request costs."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import bindparam, select
 
 from gatehouse import guessing, roles, users
 from gatehouse.auth.access_tokens import AccessClaims
@@ -13,7 +14,7 @@ from gatehouse.core.text import fold
 from gatehouse.infra import db
 from gatehouse.roles import Role, UserRole
 from gatehouse.sessions import Session
-from gatehouse.users import User
+from gatehouse.users import columns as User
 
 # Built once: what is bound at each request is the session, the person and the time.
 _ACCESS = (
@@ -58,13 +59,14 @@ def principal_of(claims: AccessClaims) -> Principal | None:
         permissions=roles.expand(held),
         auth_time=claims.auth_time,
         amr=claims.amr,
-        user=rows[0]._mapping,
+        user=cast("Mapping[str, Any]", rows[0]._mapping),
     )
 
 
 def candidate(name: str, *, place: str, now: datetime) -> Any:
     """Return what a log-in needs of the account with this e-mail or username; else None."""
-    folded = fold(name)
+    folded = users.fold_login_name(name)
+    column = User.email_folded if "@" in folded else User.username_folded
     return db.reader.row(
         select(
             User.id,
@@ -73,11 +75,8 @@ def candidate(name: str, *, place: str, now: datetime) -> Any:
             User.session_epoch,
             User.is_active,
             User.must_change_password,
-            guessing.is_known_place(User.id.expression, place, now).label("is_known_place"),
-        ).where(
-            or_(User.email_folded == folded, User.username_folded == folded),
-            User.deleted_at.is_(None),
-        )
+            guessing.is_known_place(User.id, place, now).label("is_known_place"),
+        ).where(column == folded, User.deleted_at.is_(None))
     )
 
 
@@ -88,5 +87,3 @@ def by_email(email: str) -> Any:
             User.email_folded == fold(email), User.is_active, User.deleted_at.is_(None)
         )
     )
-
-

@@ -6,7 +6,7 @@ from uuid import UUID
 from flask import Response
 from flask import request as http
 
-from gatehouse import sessions, users
+from gatehouse import sessions
 from gatehouse.auth import login, oauth
 from gatehouse.auth.schemas import (
     AccessTokenOut,
@@ -80,8 +80,8 @@ def log_out() -> None:
 
     Its access and refresh tokens are dead at once; other sessions live on.
     """
-    caller = access.principal()
-    sessions.end(caller.session_id, user_id=caller.user_id, origin=access.origin())
+    user_id = access.principal().user_id
+    sessions.end(access.session_id(), user_id=user_id, origin=access.origin())
 
 
 @blueprint.post("/reauthenticate")
@@ -95,7 +95,12 @@ def reauthenticate(body: dict[str, Any]) -> Any:
 
     Gives an access token of the same session whose log-in counts as fresh for ten minutes.
     """
-    return login.reauthenticate(access.principal(), body["password"], origin=access.origin())
+    return login.reauthenticate(
+        access.principal(),
+        body["password"],
+        session_id=access.session_id(),
+        origin=access.origin(),
+    )
 
 
 @blueprint.get("/sessions")
@@ -115,7 +120,7 @@ def list_sessions() -> Response:
 @blueprint.response(204)
 def end_other_sessions() -> None:
     """End all other sessions of the caller"""
-    users.end_sessions(access.principal(), origin=access.origin())
+    login.end_other_sessions(access.principal(), origin=access.origin())
 
 
 @blueprint.delete("/sessions/<uuid:session_id>")
@@ -136,6 +141,4 @@ def jwks() -> Response:
 
     A JSON Web Key Set (RFC 7517). Other services verify our access tokens with it.
     """
-    return respond(
-        keys.current().jwks(), headers={"Cache-Control": "public, max-age=300"}
-    )
+    return respond(keys.current().jwks(), headers={"Cache-Control": "public, max-age=300"})

@@ -12,7 +12,7 @@ from gatehouse.auth import recovery, repository
 from gatehouse.auth.errors import ProofRequired
 from gatehouse.auth.vocabulary import AuthEvent
 from gatehouse.core.principal import Origin, Principal
-from gatehouse.infra import db, hashing, jobs
+from gatehouse.infra import db, jobs
 from gatehouse.one_time import Grant, Purpose
 
 RESEND_JOB = "auth.verify_email"
@@ -35,8 +35,7 @@ def verify(
     grant = one_time.peek(token, purposes=PURPOSES)
     password_hash = None
     if new_password is not None:
-        users.check_new_password(grant.user_id, new_password)
-        password_hash = hashing.hash_password(new_password)
+        password_hash = recovery.hash_for(grant.user_id, new_password)
     elif password is not None:
         guessing.check_current_password(grant.user_id, password, origin=origin)
     elif caller is None or caller.user_id != grant.user_id:
@@ -56,7 +55,7 @@ def request_resend(email: str) -> None:
 def resend(payload: dict[str, Any], _entry_id: UUID) -> None:
     """Mail a new link if the address is an open account's that is not verified yet."""
     account = repository.by_email(payload["email"])
-    if account is None or account.is_verified or not recovery.may_mail(account.id):
+    if account is None or account.is_verified or not users.may_send(account.id):
         return
     with db.unit():
         recovery.queue_link(
@@ -69,11 +68,11 @@ def resend(payload: dict[str, Any], _entry_id: UUID) -> None:
 
 
 def _confirm(grant: Grant, *, origin: Origin) -> None:
-    assert grant.address is not None  # noqa: S101 - these purposes always carry one
+    assert grant.address is not None
     if grant.purpose is Purpose.EMAIL_CHANGE:
         users.confirm_email_change(grant.user_id, grant.address, origin=origin)
         return
-    users.mark_verified(grant.user_id, address=grant.address)
+    users.mark_verified(grant.user_id, grant.address)
     audit.record(
         AuthEvent.EMAIL_VERIFIED,
         actor_id=grant.user_id,

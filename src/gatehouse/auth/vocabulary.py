@@ -11,8 +11,7 @@ class AuthEvent(Event):
     LOGIN_THROTTLED = "login.throttled"
     REAUTHENTICATED = "login.confirmed"
     REAUTHENTICATION_FAILED = "login.confirmation_failed"
-    PASSWORD_RESET_REQUESTED = "password.reset_requested"  # noqa: S105 - an event
-    PASSWORD_RESET = "password.reset"  # noqa: S105
+    PASSWORD_RESET_REQUESTED = "password.reset_requested"
     EMAIL_VERIFIED = "email.verified"
 
 
@@ -21,7 +20,6 @@ LOGIN_FAILURES = Rule("login_failures", "50/10minute")
 REFRESH = Rule("refresh", "600/minute")
 REFRESH_SESSION = Rule("refresh_session", "60/minute")
 MAIL_REQUESTS = Rule("mail_requests", "20/hour")
-MAILS_TO_PERSON = Rule("mails_to_person", "5/hour")
 CONFIRMATIONS = Rule("confirmations", "30/10minute")
 
 LIMITS = (
@@ -30,6 +28,5 @@ LIMITS = (
     REFRESH,
     REFRESH_SESSION,
     MAIL_REQUESTS,
-    MAILS_TO_PERSON,
     CONFIRMATIONS,
 )

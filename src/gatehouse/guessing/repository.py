@@ -157,9 +157,7 @@ def _reserve(
             index_elements=[GuessCounter.key],
             set_={
                 "failures": case((is_new_burst, 1), else_=GuessCounter.failures + 1),
-                "burst_started_at": case(
-                    (is_new_burst, now), else_=GuessCounter.burst_started_at
-                ),
+                "burst_started_at": case((is_new_burst, now), else_=GuessCounter.burst_started_at),
                 "day_count": case((is_new_day, 1), else_=GuessCounter.day_count + 1),
                 "day_started_at": case((is_new_day, now), else_=GuessCounter.day_started_at),
                 "last_at": now,

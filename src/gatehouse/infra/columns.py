@@ -11,7 +11,7 @@ Id = Uuid
 Json = JSON().with_variant(JSONB(), "postgresql")
 
 
-def Key(length: int) -> TypeEngine[str]:  # noqa: N802 - reads as a type in a model
+def Key(length: int) -> TypeEngine[str]:
     """A string that is compared and ordered byte by byte on both databases.
 
     A prefix is then one range of the index, whatever the locale of the server.

@@ -84,7 +84,11 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engines.writer_options(settings)
     sqlalchemy.init_app(app)
     migrate.init_app(
-        app, sqlalchemy, compare_type=True, render_as_batch=settings.is_sqlite, directory="migrations"
+        app,
+        sqlalchemy,
+        compare_type=True,
+        render_as_batch=settings.is_sqlite,
+        directory="migrations",
     )
     with app.app_context():
         engines.install(app, writer=sqlalchemy.engine, settings=settings)

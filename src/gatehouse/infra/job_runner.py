@@ -7,8 +7,9 @@ is tried again ever later, and parked after five attempts.
 import random
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid5
 
 from flask import current_app
@@ -23,6 +24,7 @@ from gatehouse.infra.outbox import Claim, OutboxEntry, State
 
 Job = Callable[[dict[str, Any], UUID], Any]
 
+REGISTRY = "gatehouse.jobs"
 MOST_ATTEMPTS = 5
 FIRST_RETRY = timedelta(seconds=10)
 LEASE, PERIODIC_LEASE = timedelta(seconds=60), timedelta(minutes=15)
@@ -32,8 +34,13 @@ LATER_NO_MORE = timedelta(days=1)
 # Housekeeping has one row a task, whose id every process derives from the task's name.
 _NAMES = UUID("7f1ad6f2-6c2c-5d4b-9a35-0c1f6f5f6c11")
 
-_jobs: dict[str, Job] = {}
-_periodic: dict[str, tuple[timedelta, Callable[[], Any]]] = {}
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """What one application can perform: functions by kind, and housekeeping by name."""
+
+    jobs: dict[str, Job] = field(default_factory=dict)
+    periodic: dict[str, tuple[timedelta, Callable[[], Any]]] = field(default_factory=dict)
 
 
 class Permanent(Exception):
@@ -44,19 +51,10 @@ class TryLater(Exception):
     """Raised by a job whose counterpart is away: tried for a day, not counted as an attempt."""
 
 
-def register(kind: str, function: Job) -> None:
-    """Let `function(payload, entry_id)` perform the rows of `kind`; it must bear repetition."""
-    _jobs[kind] = function
-
-
-def register_periodic(name: str, every: timedelta, function: Callable[[], Any]) -> None:
-    """Let `function` run every so often, once over all processes; it works in small units."""
-    _periodic[outbox.PERIODIC + name] = (every, function)
-
-
 def run_due(limit: int = 100) -> int:
     """Perform up to `limit` pieces of work that are due and return how many those were."""
-    leases = dict.fromkeys(_jobs, LEASE) | dict.fromkeys(_periodic, PERIODIC_LEASE)
+    known = _registry()
+    leases = dict.fromkeys(known.jobs, LEASE) | dict.fromkeys(known.periodic, PERIODIC_LEASE)
     for number in range(limit):
         if not outbox.is_due(leases):
             return number
@@ -71,7 +69,7 @@ def run_due(limit: int = 100) -> int:
 
 def ensure_periodic() -> None:
     """Write the rows of housekeeping tasks that have none yet."""
-    kinds = {uuid5(_NAMES, kind): kind for kind in _periodic}
+    kinds = {uuid5(_NAMES, kind): kind for kind in _registry().periodic}
     found = db.reader.rows(select(OutboxEntry.id).where(OutboxEntry.id.in_(kinds)))
     for entry_id in kinds.keys() - {row.id for row in found}:
         try:
@@ -83,13 +81,14 @@ def ensure_periodic() -> None:
 
 def _outcome(claim: Claim) -> dict[str, Any]:
     """Perform a claimed row and return what is to be written about it."""
-    if claim.kind in _periodic:
+    known = _registry()
+    if claim.kind in known.periodic:
         return _periodic_outcome(claim)
     if claim.was_lost and claim.attempts > MOST_ATTEMPTS:
         return _parked(claim, "its process ended every time")
     try:
         with current_app.app_context():
-            _jobs[claim.kind](claim.payload, claim.id)
+            known.jobs[claim.kind](claim.payload, claim.id)
     except Permanent as error:
         return _parked(claim, _told(error))
     except TryLater as error:
@@ -107,7 +106,7 @@ def _outcome(claim: Claim) -> dict[str, Any]:
 
 
 def _periodic_outcome(claim: Claim) -> dict[str, Any]:
-    every, function = _periodic[claim.kind]
+    every, function = _registry().periodic[claim.kind]
     try:
         with current_app.app_context():
             function()
@@ -152,4 +151,5 @@ def _blurred(pause: timedelta) -> timedelta:
     return pause * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
 
 
-register_periodic("outbox_purge", timedelta(hours=1), outbox.purge)
+def _registry() -> Registry:
+    return cast(Registry, current_app.extensions[REGISTRY])

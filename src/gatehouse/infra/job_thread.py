@@ -14,7 +14,7 @@ from gatehouse.infra.job_runner import ensure_periodic, run_due
 from gatehouse.infra.logs import logger
 from gatehouse.settings import Settings
 
-EXTENSION = "gatehouse.jobs"
+EXTENSION = "gatehouse.job_thread"
 POLL_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 15.0
 # The answer of the request that woke us goes out first.

@@ -1,30 +1,33 @@
 """Work for later: written down with `enqueue`, done by whoever drains the outbox.
 
-A feature registers the function of a kind, and housekeeping that runs every so often:
+A feature lists the functions of its kinds, and housekeeping that runs every so often:
 
-    jobs.register("mail", deliver)                       # deliver(payload, entry_id)
-    jobs.register_periodic("purge", timedelta(hours=1), purge)
+    jobs={"auth.verify_email": resend}                   # resend(payload, entry_id)
+    periodic={"one_time.purge": (timedelta(hours=1), purge)}
 
 The row leaves with the commit of the unit that wrote it. In one process a thread of the server
 drains the outbox; `flask jobs run` does the same once.
 """
 
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from flask import current_app
+from flask import Flask, current_app
 
 from gatehouse.infra import db, outbox
 from gatehouse.infra.job_runner import (
+    REGISTRY,
+    Job,
     Permanent,
+    Registry,
     TryLater,
-    register,
-    register_periodic,
     run_due,
 )
 from gatehouse.infra.job_thread import start_thread, stop_thread, wake
-from gatehouse.infra.outbox import OutboxEntry, State, counts, forget, parked, retry
+from gatehouse.infra.outbox import OutboxEntry, State
+from gatehouse.infra.outbox_desk import counts, forget, of_user, parked, purge, retry
 
 __all__ = [
     "OutboxEntry",
@@ -32,16 +35,40 @@ __all__ = [
     "State",
     "TryLater",
     "counts",
+    "declare",
     "enqueue",
     "forget",
+    "init_app",
+    "of_user",
     "parked",
-    "register",
-    "register_periodic",
     "retry",
     "run_due",
     "start_thread",
     "stop_thread",
 ]
+
+
+def init_app(app: Flask) -> None:
+    """Let `app` have work for later; starts no thread."""
+    app.extensions[REGISTRY] = Registry()
+    declare(app, {}, {"outbox.purge": (timedelta(hours=1), purge)})
+
+
+def declare(
+    app: Flask,
+    functions: Mapping[str, Job],
+    periodic: Mapping[str, tuple[timedelta, Callable[[], Any]]] | None = None,
+) -> None:
+    """Say how rows of some kinds are performed, and what is to run every so often.
+
+    A function of a kind takes the payload and the id of the row, and must bear repetition.
+    Housekeeping runs once over all processes, and works in small units of its own.
+    """
+    registry: Registry = app.extensions[REGISTRY]
+    registry.jobs.update(functions)
+    registry.periodic.update(
+        {outbox.PERIODIC + name: one for name, one in (periodic or {}).items()}
+    )
 
 
 def enqueue(

@@ -71,8 +71,8 @@ class _Limits:
         # first time. Here each route says itself what is limited, and the others pay nothing.
         app.extensions.setdefault("limiter", set()).add(self.limiter)
         self.limiter.init_app(app)
-        self._overrides = settings.limits
-        self._windows: dict[str, tuple[RateLimitItem, ...]] = {}
+        self.overrides = settings.limits
+        self.known: dict[str, tuple[RateLimitItem, ...]] = {}
 
     @property
     def storage(self) -> LimitStorage:
@@ -80,12 +80,12 @@ class _Limits:
 
     def windows(self, rule: Rule) -> tuple[RateLimitItem, ...]:
         """Return the windows of a rule, shortest first, as the settings have it."""
-        known = self._windows.get(rule.name)
+        known = self.known.get(rule.name)
         if known is None:
-            found = parse_many(self._overrides.get(rule.name, rule.default))
+            found = parse_many(self.overrides.get(rule.name, rule.default))
             # The shortest refuses first, so that what it refuses is not held against the longer.
             known = tuple(sorted(found, key=lambda window: window.get_expiry()))
-            self._windows[rule.name] = known
+            self.known[rule.name] = known
         return known
 
 
@@ -95,14 +95,17 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def declare(app: Flask, rules: Iterable[Rule]) -> None:
-    """Read all rules once; raises SettingsError if LIMITS names one that does not exist."""
-    known = list(rules)
+    """Make rules known to `app`, and read them once."""
     limits: _Limits = app.extensions[EXTENSION]
-    for rule in known:
+    for rule in rules:
         limits.windows(rule)
-    unknown = sorted(set(limits._overrides) - {rule.name for rule in known})
-    if unknown:
-        names = ", ".join(sorted(rule.name for rule in known))
+
+
+def refuse_unknown(app: Flask) -> None:
+    """Raise SettingsError if LIMITS names a rule that nobody has declared."""
+    limits: _Limits = app.extensions[EXTENSION]
+    if unknown := sorted(set(limits.overrides) - set(limits.known)):
+        names = ", ".join(sorted(limits.known))
         raise SettingsError([f"LIMITS: there is no limit {', '.join(unknown)}; there are: {names}"])
 
 

@@ -7,7 +7,7 @@ The row alone decides what happens: its state, lease, attempts and next try. Sta
                       -> parked                        given up; `retry` lets it wait again
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -18,10 +18,7 @@ from sqlalchemy import (
     CheckConstraint,
     CursorResult,
     Index,
-    RowMapping,
     String,
-    delete,
-    func,
     select,
     text,
     update,
@@ -33,8 +30,6 @@ from gatehouse.core.ids import new_id
 from gatehouse.infra import db
 
 PERIODIC = "periodic:"
-KEPT_WHEN_DONE = timedelta(days=7)
-BATCH = 1_000
 
 # Spelled out and not bound, so that PostgreSQL sees that the partial index covers it.
 _IS_OPEN = text("state IN ('waiting', 'leased')")
@@ -161,57 +156,6 @@ def add(
     )
     db.session.add(entry)
     return entry.id
-
-
-def counts() -> dict[str, int]:
-    """Return the number of rows by state, housekeeping left out."""
-    rows = db.reader.rows(
-        select(OutboxEntry.state, func.count())
-        .where(OutboxEntry.kind.not_like(f"{PERIODIC}%"))
-        .group_by(OutboxEntry.state)
-    )
-    return {state.value: 0 for state in State} | {state: number for state, number in rows}
-
-
-def parked(*, limit: int = 100) -> Sequence[RowMapping]:
-    """Return the rows that were given up, oldest first, without their payload."""
-    table = OutboxEntry
-    columns = (table.id, table.kind, table.user_id, table.attempts, table.last_error)
-    rows = db.reader.rows(
-        select(*columns, table.created_at)
-        .where(table.state == State.PARKED)
-        .order_by(table.id)
-        .limit(limit)
-    )
-    return [row._mapping for row in rows]
-
-
-def retry(entry_id: UUID) -> bool:
-    """Let a parked row wait again, from the first attempt; in a unit. False if it is not parked."""
-    done = db.session.execute(
-        update(OutboxEntry.__table__)  # type: ignore[arg-type]
-        .where(OutboxEntry.id == entry_id, OutboxEntry.state == State.PARKED)
-        .values(state=State.WAITING, attempts=0, available_at=clock.now(), created_at=clock.now())
-    )
-    return cast("CursorResult[Any]", done).rowcount == 1
-
-
-def forget(user_id: UUID) -> None:
-    """Delete every row that belongs to a person, whatever its state; in a unit."""
-    db.session.execute(delete(OutboxEntry).where(OutboxEntry.user_id == user_id))
-
-
-def purge() -> None:
-    """Delete rows that were done long ago, in small units of its own."""
-    over = clock.now() - KEPT_WHEN_DONE
-    old = select(OutboxEntry.id).where(OutboxEntry.done_at < over).limit(BATCH)
-    while True:
-        with db.unit():
-            done = db.session.execute(
-                delete(OutboxEntry.__table__).where(OutboxEntry.id.in_(old))  # type: ignore[arg-type]
-            )
-        if cast("CursorResult[Any]", done).rowcount < BATCH:
-            return
 
 
 def _due(kinds: Iterable[str]) -> tuple[Any, ...]:

@@ -109,7 +109,6 @@ def _client(url: str, *, threads: int) -> redis.Redis:
         # A retry would double the wait; the caller has another answer.
         retry=Retry(NoBackoff(), 0),
         # Spares a new connection two round trips that tell the server our version.
-        lib_name=None,
-        lib_version=None,
+        driver_info=None,
     )
     return redis.Redis(connection_pool=pool)

@@ -27,7 +27,6 @@ _REFUSALS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (errors.LimitRequestLine, 414, "uri_too_long", "URI Too Long"),
     (errors.LimitRequestHeaders, 431, "headers_too_large", "Request Header Fields Too Large"),
     (errors.ExpectationFailed, 417, "expectation_failed", "Expectation Failed"),
-    (errors.UnsupportedTransferCoding, 501, "not_implemented", "Not Implemented"),
     (errors.ParseException, 400, "bad_request", "Bad Request"),
     (ssl.SSLError, 400, "bad_request", "Bad Request"),
     (Exception, 500, "internal_error", "Internal Server Error"),

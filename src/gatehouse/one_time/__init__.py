@@ -3,7 +3,17 @@
 from datetime import timedelta
 
 from gatehouse.feature import Feature
-from gatehouse.one_time.service import Grant, consume, issue, peek, purge, revoke_all, token
+from gatehouse.infra import mail
+from gatehouse.one_time.service import (
+    Grant,
+    consume,
+    issue,
+    peek,
+    purge,
+    resolve,
+    revoke_all,
+    token,
+)
 from gatehouse.one_time.vocabulary import OneTimeTokenInvalid, Purpose
 
 __all__ = [
@@ -18,6 +28,7 @@ __all__ = [
     "token",
 ]
 
-feature = Feature(
-    name="one_time", periodic={"one_time.purge": (timedelta(hours=1), purge)}
-)
+# A queued mail names its token by id; the token itself is made when the mail is.
+mail.register_resolver("one_time", resolve)
+
+feature = Feature(name="one_time", periodic={"one_time.purge": (timedelta(hours=1), purge)})

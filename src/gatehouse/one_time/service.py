@@ -4,7 +4,7 @@ A token is `<id>.<HMAC of id and purpose>`. The row keeps its SHA-256, mail carr
 derives the link when it is sent, so no table, queue or log ever holds a token that works.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from uuid import UUID
@@ -58,6 +58,17 @@ def issue(purpose: Purpose, *, user_id: UUID, address: str | None, epoch: int) -
 def token(token_id: UUID, purpose: str) -> str:
     """Return the token that a mail carries."""
     return f"{token_id}.{secrets.mac(secrets.Purpose.ONE_TIME, str(token_id), purpose)}"
+
+
+def resolve(named: Mapping[str, str]) -> str | None:
+    """Return the token that a queued mail names by id and purpose; None once it is dead."""
+    token_id = UUID(named["id"])
+    is_living = select(OneTimeToken.id).where(
+        OneTimeToken.id == token_id,
+        OneTimeToken.consumed_at.is_(None),
+        OneTimeToken.expires_at > clock.now(),
+    )
+    return None if db.reader.row(is_living) is None else token(token_id, named["purpose"])
 
 
 def peek(text: str, *, purposes: Collection[Purpose]) -> Grant:

@@ -11,8 +11,8 @@ class Purpose(StrEnum):
 
     VERIFY_EMAIL = "verify_email"
     EMAIL_CHANGE = "email_change"
-    PASSWORD_RESET = "password_reset"  # noqa: S105 - a purpose, not a password
-    PASSWORD_CHANGE = "password_change"  # noqa: S105
+    PASSWORD_RESET = "password_reset"
+    PASSWORD_CHANGE = "password_change"
 
 
 LIFETIMES = {

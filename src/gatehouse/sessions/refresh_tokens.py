@@ -18,10 +18,9 @@ from gatehouse.sessions.models import Session
 
 MAX_LENGTH = 1024
 _CLAIMS = {"sid", "gen", "type", "iat", "exp"}
-_VERIFY_SIGNATURE_ONLY = {
-    name: False
-    for name in ("verify_exp", "verify_nbf", "verify_iat", "verify_aud", "verify_iss", "verify_sub")
-}
+_VERIFY_SIGNATURE_ONLY = dict.fromkeys(
+    ("verify_exp", "verify_nbf", "verify_iat", "verify_aud", "verify_iss", "verify_sub"), False
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,9 @@ def is_living(now: datetime) -> ColumnElement[bool]:
 def by_id(session_id: UUID) -> Session | None:
     """Return the session as it is now, locked for the rest of the unit."""
     statement = select(Session).where(Session.id == session_id).with_for_update()
-    return db.session.scalars(statement, execution_options={"populate_existing": True}).one_or_none()
+    return db.session.scalars(
+        statement, execution_options={"populate_existing": True}
+    ).one_or_none()
 
 
 def living_of(user_id: UUID, now: datetime) -> Sequence[Row[Any]]:
@@ -89,7 +91,10 @@ def is_account_in_epoch(user_id: UUID, epoch: int) -> bool:
 
 
 def revoke(
-    now: datetime, *, user_id: UUID | None = None, session_id: UUID | None = None,
+    now: datetime,
+    *,
+    user_id: UUID | None = None,
+    session_id: UUID | None = None,
     except_id: UUID | None = None,
 ) -> list[UUID]:
     """Revoke one session or those of a person; return the ids of those that ended by it."""

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 from gatehouse.settings import loading
@@ -166,7 +167,9 @@ class Settings:
         v.integer(1, 120), 8, "Most work waiting for a hashing thread; beyond it 503."
     )
     limits: Mapping[str, str] = _setting(
-        v.limits, {}, "Limits by name: sign_up=60/minute;300/hour,login=120/minute."
+        v.limits,
+        MappingProxyType({}),
+        "Limits by name: sign_up=60/minute;300/hour,login=120/minute.",
     )
     retention_days: int = _setting(
         v.integer(1, 36500), 30, "How long a deleted account can be restored."

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import Field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -86,13 +87,10 @@ def _complete(found: dict[str, Any]) -> None:
     if found["database_url"] is None:
         found["database_url"] = f"sqlite:///{found['instance_dir'].absolute() / 'gatehouse.db'}"
     sqlite = found["database_url"].startswith("sqlite:")
-    host = found["host"]
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared only
-    shown = f"[{reachable}]" if ":" in reachable else reachable
     computed = {
         "workers": 1 if sqlite else 2,
         "threads": 128 if sqlite else 16,
-        "public_url": f"http://{shown}:{found['port']}",
+        "public_url": f"http://{_reachable(found['host'])}:{found['port']}",
         "docs": "off" if production else "on",
         "log_format": "json" if production else "console",
         "shutdown_delay_seconds": 5 if production else 0,
@@ -102,6 +100,17 @@ def _complete(found: dict[str, Any]) -> None:
             found[name] = value
     found["issuer"] = found["issuer"] or found["public_url"]
     found["instance_dir"] = found["instance_dir"].absolute()
+
+
+def _reachable(host: str) -> str:
+    """Return how a URL spells the host that the server listens on."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if address.is_unspecified:  # "every address" is no address to call
+        return "127.0.0.1" if address.version == 4 else "[::1]"
+    return host if address.version == 4 else f"[{host}]"
 
 
 def _reason(error: Exception) -> str:

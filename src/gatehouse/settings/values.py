@@ -93,9 +93,10 @@ def listed(item: Parser) -> Parser:
 
 def directory(raw: str) -> Path:
     """A path, made absolute once, so that a later change of directory changes nothing."""
-    if "\0" in raw:
-        raise ValueError("must be a path")
-    return Path(raw).expanduser().absolute()
+    try:
+        return Path(text(raw)).expanduser().absolute()
+    except RuntimeError:
+        raise ValueError("must be a path; nobody has that home directory") from None
 
 
 def network(raw: str) -> Network:
@@ -166,7 +167,7 @@ def database_url(raw: str) -> str:
     """The SQLAlchemy URL of a SQLite file or a PostgreSQL database, in one spelling."""
     scheme, _, rest = raw.partition("://")
     if scheme == "sqlite":
-        name = rest.removeprefix("/")
+        name = text(rest.removeprefix("/"))
         if not name or name.startswith(("file:", ":memory:")) or "mode=memory" in name:
             raise ValueError("must name a file on SQLite; a database in memory is not supported")
         path, mark, options = name.partition("?")

@@ -1,5 +1,79 @@
 """People: sign-up, their own profile, and their administration."""
 
-from gatehouse.users.rendering import PUBLIC_COLUMNS, render
+from gatehouse.feature import Feature
+from gatehouse.users.errors import EmailTaken, LastSuperAdmin, UsernameTaken, UserNotFound
+from gatehouse.users.models import columns
+from gatehouse.users.names import fold_login_name
+from gatehouse.users.rendering import PUBLIC_COLUMNS, document, render
+from gatehouse.users.repository import by_id, by_login_name, found
+from gatehouse.users.routes import blp
+from gatehouse.users.schemas import UserCreate, UserOut
+from gatehouse.users.service.administration import (
+    raise_epoch,
+    send_password_reset,
+    unlock,
+)
+from gatehouse.users.service.deletion import delete, restore
+from gatehouse.users.service.email_change import confirm_email_change, mark_verified
+from gatehouse.users.service.mails import may_send
+from gatehouse.users.service.passwords import (
+    assign_password,
+    check_password,
+    rehash,
+    set_password,
+)
+from gatehouse.users.service.profile import change
+from gatehouse.users.service.registration import create
+from gatehouse.users.service.roles_of import grant, take
+from gatehouse.users.vocabulary import (
+    EMAIL_CHANGE,
+    MAILS_TO_PERSON,
+    SIGN_UP,
+    UserEvent,
+    UserPermission,
+)
 
-__all__ = ["PUBLIC_COLUMNS", "render"]
+__all__ = [
+    "MAILS_TO_PERSON",
+    "PUBLIC_COLUMNS",
+    "EmailTaken",
+    "LastSuperAdmin",
+    "UserCreate",
+    "UserEvent",
+    "UserNotFound",
+    "UserOut",
+    "UserPermission",
+    "UsernameTaken",
+    "assign_password",
+    "by_id",
+    "by_login_name",
+    "change",
+    "check_password",
+    "columns",
+    "confirm_email_change",
+    "create",
+    "delete",
+    "document",
+    "feature",
+    "fold_login_name",
+    "found",
+    "grant",
+    "mark_verified",
+    "may_send",
+    "raise_epoch",
+    "rehash",
+    "render",
+    "restore",
+    "send_password_reset",
+    "set_password",
+    "take",
+    "unlock",
+]
+
+feature = Feature(
+    name="users",
+    blueprints=(blp,),
+    permissions=UserPermission,
+    events=UserEvent,
+    limits=(SIGN_UP, EMAIL_CHANGE, MAILS_TO_PERSON),
+)

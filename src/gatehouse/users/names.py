@@ -10,13 +10,7 @@ USERNAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{1,48}[A-Za-z0-9]"
 
 # Names that stand for the system, a function of it, or a word of its routes (RFC 2142 and ours).
 RESERVED = frozenset(
-    """
-    abuse account accounts admin administrator anonymous anyone api auth everybody everyone
-    gatehouse guest help hostmaster info login logout me mod moderator nobody noreply no-reply none
-    null official operator owner password postmaster register root security self session sessions
-    settings signup staff superadmin super-admin super_admin superuser support sysadmin system test
-    undefined unknown user username users webmaster
-    """.split()
+    ["abuse", "account", "accounts", "admin", "administrator", "anonymous", "anyone", "api", "auth", "everybody", "everyone", "gatehouse", "guest", "help", "hostmaster", "info", "login", "logout", "me", "mod", "moderator", "nobody", "noreply", "no-reply", "none", "null", "official", "operator", "owner", "password", "postmaster", "register", "root", "security", "self", "session", "sessions", "settings", "signup", "staff", "superadmin", "super-admin", "super_admin", "superuser", "support", "sysadmin", "system", "test", "undefined", "unknown", "user", "username", "users", "webmaster"]
 )
 
 _address = EmailField()

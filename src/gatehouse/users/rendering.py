@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, Row
 
 from gatehouse.core.permissions import SUPER_ADMIN
 from gatehouse.users.models import users
@@ -67,3 +67,8 @@ def render(row: Mapping[str, Any], roles: Iterable[str]) -> dict[str, Any]:
         "updated_at": updated_at,
         "created_by": created_by,
     }
+
+
+def document(row: Row[Any]) -> dict[str, Any]:
+    """Return the User JSON of a row of the repository's shown columns."""
+    return render(row._mapping, row.role_names)

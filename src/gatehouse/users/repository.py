@@ -11,6 +11,7 @@ from gatehouse import roles
 from gatehouse.core import clock
 from gatehouse.core.errors import PreconditionFailed
 from gatehouse.core.ids import parse_id
+from gatehouse.core.permissions import SUPER_ADMIN
 from gatehouse.infra import db
 from gatehouse.users.errors import EmailTaken, UsernameTaken
 from gatehouse.users.models import users
@@ -86,7 +87,7 @@ def has_other_super_admin(user_id: UUID) -> bool:
     statement = (
         select(users.c.id)
         .where(users.c.id != user_id, users.c.is_active, _IS_LIVING)
-        .where(roles.has_role(users.c.id, roles.SUPER_ADMIN))
+        .where(roles.has_role(users.c.id, SUPER_ADMIN))
         .limit(1)
     )
     return db.session.execute(statement).first() is not None
@@ -123,7 +124,7 @@ def change(
     return is_changed
 
 
-def set_quietly(
+def set_columns(
     user_id: UUID, values: Mapping[str, Any], *, where: ColumnElement[bool] = _IS_LIVING
 ) -> int | None:
     """Change columns that the JSON does not show; return the account's epoch, None without one."""

@@ -5,6 +5,7 @@ from marshmallow import fields
 from gatehouse.core.passwords import MAX_LENGTH
 from gatehouse.users.models import LOCALE_LENGTH, NAME_LENGTH
 from gatehouse.users.names import Username
+from gatehouse.web.pagination import PageArgs
 from gatehouse.web.schemas import (
     Boolean,
     Choice,
@@ -63,26 +64,25 @@ class UserCreate(Schema):
     )
 
 
-class SignUpAccepted(Schema):
-    """The one answer of a sign-up where REGISTRATION_ENUMERATION=hide."""
+class Accepted(Schema):
+    """Something will be done, or not; the answer is the same."""
 
     status = fields.String(required=True)
     detail = fields.String(required=True)
 
 
 class OwnPatch(Schema):
-    """The members of one's own account that change; absent ones stay."""
+    """The members of one's own account that change; absent ones stay.
+
+    An `email` takes effect once the new address is confirmed, and needs `current_password` where
+    it is one's own. The present address cancels a change that waits.
+    """
 
     name = Text(min=0, max=NAME_LENGTH, **_CLEARED)
     username = Username()
     locale = Text(min=2, max=LOCALE_LENGTH, pattern=LOCALE_PATTERN)
-    email = EmailField(
-        metadata={
-            "description": "Takes effect once the new address is confirmed; one's own needs "
-            "`current_password`. The present address cancels a waiting change."
-        }
-    )
-    current_password = Password()
+    email = EmailField()
+    current_password = Password(refuse_surrogates=False)
 
 
 class UserPatch(OwnPatch):
@@ -104,7 +104,17 @@ class RoleNames(Schema):
     roles = Items(Text(max=50), max=20, required=True)
 
 
-class UserFilters(Schema):
+class UserPage(Schema):
+    """A page of accounts."""
+
+    users = fields.List(fields.Nested(UserOut), required=True)
+    page = fields.Integer(required=True, allow_none=True)
+    per_page = fields.Integer(required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+    total = fields.Integer(metadata={"description": "Only with `total=true`."})
+
+
+class UserFilters(PageArgs):
     """Which accounts a list shows, and in which order."""
 
     q = Text(max=254, metadata={"description": "Beginning of e-mail or username, folded."})

@@ -26,14 +26,13 @@ class UserEvent(Event):
     DELETED = "user.deleted"
     RESTORED = "user.restored"
     UNLOCKED = "user.unlocked"
-    SESSIONS_ENDED = "user.sessions_ended"
     EMAIL_CHANGE_REQUESTED = "email.change_requested"
     EMAIL_CHANGED = "email.changed"
-    PASSWORD_CHANGED = "password.changed"  # noqa: S105 - an event, not a password
-    PASSWORD_RESET_REQUESTED = "password.reset_requested"  # noqa: S105
+    PASSWORD_CHANGED = "password.changed"
+    PASSWORD_RESET_REQUESTED = "password.reset_requested"
     ROLES_CHANGED = "roles.changed"
 
 
 SIGN_UP = Rule("sign_up", "60/minute;300/hour")
 EMAIL_CHANGE = Rule("email_change", "20/hour")
-MAIL_TO_PERSON = Rule("mail_to_person", "5/hour")
+MAILS_TO_PERSON = Rule("mails_to_person", "5/hour")

@@ -18,6 +18,7 @@ from datetime import timedelta
 from enum import StrEnum
 from functools import wraps
 from typing import Any, TypeVar
+from uuid import UUID
 
 from flask import Flask, Request, current_app, g, request
 
@@ -177,8 +178,7 @@ def no_api_key(view: View) -> View:
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        if principal().session_id is None:
-            raise ApiKeyNotAllowed
+        session_id()
         return view(*args, **kwargs)
 
     guarded._is_closed_to_api_keys = True  # type: ignore[attr-defined]
@@ -199,6 +199,14 @@ def principal() -> Principal:
     return known
 
 
+def session_id() -> UUID:
+    """Return the caller's session; raises ApiKeyNotAllowed when they came without one."""
+    found = principal().session_id
+    if found is None:
+        raise ApiKeyNotAllowed
+    return found
+
+
 def principal_or_none() -> Principal | None:
     """Return who is asking, if a lock has found out."""
     known: Principal | None = g.get("principal")
@@ -206,7 +214,7 @@ def principal_or_none() -> Principal | None:
 
 
 def caller() -> Principal | None:
-    """Return who sent a credential, behind a lock that does not ask for one; a bad one is refused."""
+    """Return who sent a credential, where the lock asks for none; a bad one is refused."""
     return principal_or_none() or _authenticate()
 
 
@@ -238,7 +246,9 @@ def lock_of(view: Callable[..., Any]) -> Lock | None:
 def refuse_unlocked(app: Flask) -> None:
     """Raise RuntimeError if a route of `app` names no lock."""
     open_doors = sorted(
-        rule.rule for rule in app.url_map.iter_rules() if not lock_of(app.view_functions[rule.endpoint])
+        rule.rule
+        for rule in app.url_map.iter_rules()
+        if not lock_of(app.view_functions[rule.endpoint])
     )
     if open_doors:
         raise RuntimeError(f"these routes name no lock: {', '.join(open_doors)}")

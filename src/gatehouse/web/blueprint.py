@@ -24,25 +24,54 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from gatehouse.core.errors import Refusal, Unprocessable
 from gatehouse.web import body, parsing, problem
+from gatehouse.web.inputs import notes_of, passing
 from gatehouse.web.json import respond
 from gatehouse.web.refusals import InvalidForm
 from gatehouse.web.validation import SchemaLike, instance, load
 
 View = TypeVar("View", bound=Callable[..., Any])
-Decorator = Callable[[View], View]
 
 QUERY = "query"
 
 
-class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # carries no types
+class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
     """A feature's routes, under a prefix: `Blueprint("users", url_prefix="/api/v1")`."""
 
     def __init__(self, name: str, *, url_prefix: str | None = None, **kwargs: Any) -> None:
         super().__init__(name, __name__, url_prefix=url_prefix, **kwargs)
 
-    def arguments(  # type: ignore[override] # the JSON body and nothing else
+    def route(self, rule: str, **options: Any) -> Callable[[View], View]:
+        """Register the view under `rule`; `get`, `post` and the like name the method too."""
+
+        def decorator(view: View) -> View:
+            self.add_url_rule(rule, options.pop("endpoint", None), view, **options)
+            return view
+
+        return decorator
+
+    def get(self, rule: str, **options: Any) -> Callable[[View], View]:
+        """Register the view for GET and HEAD."""
+        return self.route(rule, methods=["GET"], **options)
+
+    def post(self, rule: str, **options: Any) -> Callable[[View], View]:
+        """Register the view for POST."""
+        return self.route(rule, methods=["POST"], **options)
+
+    def put(self, rule: str, **options: Any) -> Callable[[View], View]:
+        """Register the view for PUT."""
+        return self.route(rule, methods=["PUT"], **options)
+
+    def patch(self, rule: str, **options: Any) -> Callable[[View], View]:
+        """Register the view for PATCH."""
+        return self.route(rule, methods=["PATCH"], **options)
+
+    def delete(self, rule: str, **options: Any) -> Callable[[View], View]:
+        """Register the view for DELETE."""
+        return self.route(rule, methods=["DELETE"], **options)
+
+    def arguments(
         self, schema: SchemaLike, *, required: bool = True, allow_surrogates: bool = False
-    ) -> Decorator[View]:
+    ) -> Callable[[View], View]:
         """Pass the JSON body to the view, as `schema` reads it.
 
         A body that is not `required` may be absent, and counts as `{}`. `allow_surrogates`
@@ -59,9 +88,9 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # carries no typ
                 raise Unprocessable("The body has to be a JSON object.")
             return load(loader, document)
 
-        return _passing(read, {"in": "json", "required": required, "schema": schema}, body.JSON)
+        return passing(read, {"in": "json", "required": required, "schema": schema}, body.JSON)
 
-    def query(self, schema: SchemaLike) -> Decorator[View]:
+    def query(self, schema: SchemaLike) -> Callable[[View], View]:
         """Pass the query parameters to the view, as `schema` reads them; unknown ones are 422."""
         loader = instance(schema)
 
@@ -69,9 +98,9 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # carries no typ
             g.query_is_read = True
             return load(loader, parsing.parse_pairs(request.query_string))
 
-        return _passing(read, {"in": QUERY, "required": False, "schema": schema}, None)
+        return passing(read, {"in": QUERY, "required": False, "schema": schema}, None)
 
-    def form(self, schema: SchemaLike) -> Decorator[View]:
+    def form(self, schema: SchemaLike) -> Callable[[View], View]:
         """Pass an OAuth2 form to the view; what is wrong with it is told as RFC 6749 wants it."""
         loader = instance(schema)
 
@@ -80,13 +109,13 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # carries no typ
                 raise InvalidForm("Send all parameters in the body.")
             data = body.read(body.FORM)
             try:
-                return load(loader, parsing.parse_pairs(data))
+                # RFC 6749, section 3.2: what is empty is absent, what is unknown is ignored.
+                sent = {name: text for name, text in parsing.parse_pairs(data).items() if text}
+                return load(loader, sent, unknown="exclude")
             except Unprocessable as wrong:
                 raise InvalidForm(wrong.detail, errors=wrong.errors) from None
 
-        decorate = _passing(
-            read, {"in": "form", "required": True, "schema": schema}, body.FORM
-        )
+        decorate = passing(read, {"in": "form", "required": True, "schema": schema}, body.FORM)
 
         def decorator(view: View) -> View:
             decorated = decorate(view)
@@ -95,7 +124,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # carries no typ
 
         return decorator
 
-    def response(  # type: ignore[override] # fewer options
+    def response(
         self,
         status: int,
         schema: SchemaLike | None = None,
@@ -103,7 +132,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # carries no typ
         description: str | None = None,
         content_type: str | None = None,
         etag: bool = False,
-    ) -> Decorator[View]:
+    ) -> Callable[[View], View]:
         """Answer with what the view returns: an object for `schema`, or (object, headers).
 
         A finished Response passes untouched, and the schema only describes it. `etag` tells
@@ -124,7 +153,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # carries no typ
                     raise Unprocessable("This route takes no query parameters.")
                 return _answer(view(*args, **kwargs), status, dumper)
 
-            documented = _apidoc(answering)
+            documented = notes_of(answering)
             documented.setdefault("response", {"responses": {}})["responses"][status] = [told]
             documented["success_status_codes"] = [status]
             answering._has_etag = etag  # type: ignore[attr-defined]
@@ -133,7 +162,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # carries no typ
         return decorator
 
     @staticmethod
-    def refuses(*refusals: type[Refusal]) -> Decorator[View]:
+    def refuses(*refusals: type[Refusal]) -> Callable[[View], View]:
         """Tell in the API description which refusals of its own a route may answer."""
 
         def decorator(view: View) -> View:
@@ -143,45 +172,16 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # carries no typ
 
         return decorator
 
-    def add_url_rule(self, rule: str, *args: Any, **kwargs: Any) -> None:
+    def add_url_rule(
+        self, rule: str, endpoint: str | None = None, view_func: Any = None, **options: Any
+    ) -> None:
         """Register a route, and remember where errors are told in OAuth2's words."""
-        super().add_url_rule(rule, *args, **kwargs)
-        view = kwargs.get("view_func") or args[1]
-        if getattr(view, "_speaks_oauth", False):
-            path = f"{self.url_prefix or ''}{rule}".rstrip("/")
+        super().add_url_rule(rule, endpoint, view_func, **options)
+        if getattr(view_func, "_speaks_oauth", False):
+            path = f"{self.url_prefix or ''}{rule}"
             self.record(
                 lambda state: state.app.extensions.setdefault(problem.OAUTH_PATHS, set()).add(path)
             )
-
-
-def _passing(
-    read: Callable[[], Any], told: dict[str, Any], content_type: str | None
-) -> Decorator[Any]:
-    """Return a decorator that gives the view one more positional argument."""
-    if content_type is not None:
-        told["content_type"] = content_type
-
-    def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(view)
-        def reading(*args: Any, **kwargs: Any) -> Any:
-            return view(*args, read(), **kwargs)
-
-        _apidoc(reading).setdefault("arguments", {"parameters": []})["parameters"].append(told)
-        return reading
-
-    return decorator
-
-
-def _apidoc(view: Any) -> dict[str, Any]:
-    """Return flask-smorest's notes about a view: those of the wrapped one, copied."""
-    before = getattr(view, "_apidoc", {})
-    notes = {
-        name: dict(note) if isinstance(note, dict) else note for name, note in before.items()
-    }
-    if "arguments" in notes:
-        notes["arguments"]["parameters"] = list(notes["arguments"]["parameters"])
-    view._apidoc = notes
-    return notes
 
 
 def _answer(result: Any, status: int, dumper: Schema | None) -> AnyResponse:

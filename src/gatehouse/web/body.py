@@ -1,9 +1,9 @@
 """Reading a request body: at most MAX_BODY_BYTES, of the right type, whole or not at all."""
 
 from functools import lru_cache
+from typing import Any
 
-from flask import Request, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from flask import Request, current_app, request
 from werkzeug.http import parse_options_header
 
 from gatehouse.web.refusals import BodyTooLarge, BrokenBody, UnsupportedMediaType
@@ -23,25 +23,37 @@ def read(media_type: str, *, required: bool = True) -> bytes:
         return b""
     if not _is_of(content_type, media_type):
         raise UnsupportedMediaType(f"Send {media_type}.", headers={"Accept": media_type})
-    data = _bytes()
+    return _bytes()
+
+
+def _bytes() -> bytes:
+    """Read the body whole, and never more than one byte beyond what is allowed."""
     length = request.content_length
-    if length is not None and len(data) != length:
+    if length is None and "wsgi.input_terminated" not in request.environ:
+        return b""  # the server does not know where a body of unknown length ends
+    allowed = current_app.config["MAX_CONTENT_LENGTH"]
+    wanted = allowed + 1 if length is None else length
+    if wanted > allowed + 1:
+        raise BodyTooLarge
+    data = _read(request.environ["wsgi.input"], wanted)
+    if len(data) > allowed:
+        raise BodyTooLarge
+    if length is not None and len(data) < length:
         raise BrokenBody("The body is shorter than its Content-Length.")
     return data
 
 
-def _bytes() -> bytes:
+def _read(stream: Any, wanted: int) -> bytes:
+    data = b""
     try:
-        return request.get_data(cache=False, parse_form_data=False)
-    except RequestEntityTooLarge:
-        raise BodyTooLarge from None
-    except HTTPException:
-        raise BrokenBody from None
+        while len(data) < wanted and (part := stream.read(wanted - len(data))):
+            data += part
     except Exception as error:
         # A server raises its own classes here (a malformed chunk, a bad trailer, a vanished
         # peer), and each of them is about the bytes that the client sent. gunicorn closes the
         # connection by itself afterwards.
         raise BrokenBody from error
+    return data
 
 
 def _is_absent(of: Request) -> bool:

@@ -32,13 +32,15 @@ def write(keys: Sequence[Any], list_fingerprint: str) -> str:
 
 
 def read(cursor: str, list_fingerprint: str) -> tuple[Any, ...]:
-    """Return the sort keys in a cursor; raises InvalidCursor unless it was written for this list."""
+    """Return the sort keys in a cursor; raises InvalidCursor if it is of another list."""
     packed, _, signature = cursor.partition(".")
     if not secrets.mac_matches(secrets.Purpose.CURSOR, signature, list_fingerprint, packed):
         raise InvalidCursor
     try:
         padded = packed + "=" * (-len(packed) % 4)
-        return tuple(_untagged(kind, text) for kind, text in orjson.loads(urlsafe_b64decode(padded)))
+        return tuple(
+            _untagged(kind, text) for kind, text in orjson.loads(urlsafe_b64decode(padded))
+        )
     except (binascii.Error, ValueError, TypeError):  # signed by us, but by another version
         raise InvalidCursor from None
 

@@ -33,7 +33,7 @@ def install(app: Flask, settings: Settings) -> Api:
     errors.register(app)
     headers.register(app, settings)
     app.before_request(admit)
-    app.wsgi_app = hosts.Edge(app.wsgi_app, settings)  # type: ignore[method-assign, assignment]
+    app.wsgi_app = hosts.Edge(app.wsgi_app, settings)  # type: ignore[method-assign]
     return Api(app, product=settings.product_name)
 
 

@@ -17,7 +17,8 @@ from gatehouse.web.proxies import Proxies
 REQUEST_ID = "gatehouse.request_id"
 IS_UNTRUSTED_HOST = "gatehouse.is_untrusted_host"
 _ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-_ADDRESS = re.compile(r"[0-9.]+|\[[0-9A-Fa-f:.]+\]")
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
+_ADDRESS = re.compile(r"(?:[0-9.]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 _PROBES = ("/health", "/ready")
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -30,7 +31,6 @@ class Edge:
         self._app = app
         self._proxies = Proxies(settings.trusted_proxies)
         self._varies = bool(settings.cors_origins)
-        self._checks_host = bool(settings.trusted_hosts)
         self._is_ours = host_check(settings.trusted_hosts)
 
     def __call__(
@@ -40,7 +40,7 @@ class Edge:
         self._proxies.apply(environ)
         request_id = request_id_of(environ.get("HTTP_X_REQUEST_ID"))
         environ[REQUEST_ID] = request_id
-        if self._checks_host and not self._may_name(environ):
+        if not self._may_name(environ):
             environ[IS_UNTRUSTED_HOST] = True
 
         def start(status: str, fields: headers.HeaderList, exc_info: Any = None) -> Any:
@@ -51,10 +51,11 @@ class Edge:
         return self._app(environ, start)
 
     def _may_name(self, environ: dict[str, Any]) -> bool:
-        host = _without_port(environ.get("HTTP_HOST", ""))
+        host = environ.get("HTTP_HOST", "")
+        if self._is_ours(host):
+            return True
         # Load balancers and container runtimes probe by address, and learn nothing else.
-        is_probe = environ.get("PATH_INFO") in _PROBES and _ADDRESS.fullmatch(host) is not None
-        return is_probe or self._is_ours(host)
+        return environ["PATH_INFO"] in _PROBES and _ADDRESS.fullmatch(host) is not None
 
 
 def request_id_of(given: str | None) -> str:
@@ -63,18 +64,19 @@ def request_id_of(given: str | None) -> str:
 
 
 def host_check(trusted: Collection[str]) -> Callable[[str], bool]:
-    """Return a cached check of host names; a leading dot in `trusted` covers subdomains."""
+    """Return a cached check of Host headers; a leading dot in `trusted` covers subdomains.
+
+    Without any trusted ones it refuses only what is no host (RFC 9112, section 3.2).
+    """
     exact = frozenset(host.lstrip(".").lower() for host in trusted)
     suffixes = tuple(host.lower() for host in trusted if host.startswith("."))
 
     @lru_cache(maxsize=256)
     def is_ours(host: str) -> bool:
-        name = host.lower().removesuffix(".")
-        return name in exact or (bool(suffixes) and name.endswith(suffixes))
+        found = _HOST.fullmatch(host)
+        if found is None:
+            return False
+        name = found[1].lower().removesuffix(".")
+        return not exact or name in exact or (bool(suffixes) and name.endswith(suffixes))
 
     return is_ours
-
-
-def _without_port(host: str) -> str:
-    name, separator, port = host.rpartition(":")
-    return name if separator and port.isdigit() else host

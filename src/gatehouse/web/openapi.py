@@ -12,7 +12,7 @@ import flask_smorest
 from apispec import APISpec
 from flask import Flask, Response, request
 
-from gatehouse.web import access, operations
+from gatehouse.web import access, components, operations
 from gatehouse.web.fields import Timestamp
 from gatehouse.web.json import MIME_TYPE, dumps
 
@@ -63,7 +63,7 @@ class Api(flask_smorest.Api):  # type: ignore[misc] # carries no types
     def _build(self) -> dict[str, Any]:
         spec: APISpec = self.spec
         self.ma_plugin.map_to_openapi_type(Timestamp, "string", "date-time")
-        operations.add_components(spec)
+        components.add_to(spec)
         for blueprint, named in self._blueprints:
             blueprint.register_views_in_doc(self, self._app, spec, parameters=None, **named)
             spec.tag({"name": named["name"], "description": blueprint.description})

@@ -1,161 +1,135 @@
 """What a route's lock, limits and schemas imply, told in its OpenAPI operation."""
 
 from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
 
-from apispec import APISpec
-
 from gatehouse.core.errors import PreconditionFailed, Refusal
-from gatehouse.web import problem, refusals
-from gatehouse.web.access import InvalidToken, Kind, Lock, lock_of
+from gatehouse.web import components, problem, refusals
+from gatehouse.web.access import Kind, Lock, lock_of
 
-PROBLEM = {"$ref": "#/components/schemas/Problem"}
-BEARER, OAUTH2, REFRESH, METRICS = "bearer", "oauth2", "refreshToken", "metricsToken"
-ANYBODY: Mapping[str, list[str]] = {}
+Operation = dict[str, Any]
+Codes = Iterator[tuple[int, str]]
 
-_PROBLEM_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "description": "An error (RFC 9457).",
-    "required": ["type", "title", "status", "detail", "instance", "code"],
-    "properties": {
-        "type": {"type": "string", "format": "uri-reference"},
-        "title": {"type": "string"},
-        "status": {"type": "integer", "minimum": 400, "maximum": 599},
-        "detail": {"type": "string"},
-        "instance": {"type": "string", "description": "The request id, as in X-Request-ID."},
-        "code": {"type": "string", "description": "Stable; programs may rely on it."},
-        "errors": {
-            "type": "object",
-            "description": "What is wrong, by the path of the member.",
-            "additionalProperties": {"type": "array", "items": {"type": "string"}},
-        },
-        "error": {"type": "string", "description": "RFC 6749's code; token endpoint only."},
-        "error_description": {"type": "string"},
-    },
-}
-_HEADERS: dict[str, dict[str, Any]] = {
-    "ETag": {"description": "The version of the resource.", "schema": {"type": "string"}},
-    "Link": {
-        "description": "Relations first and next (RFC 8288).",
-        "schema": {"type": "string"},
-    },
-    "Location": {
-        "description": "Where the new resource is.",
-        "schema": {"type": "string", "format": "uri-reference"},
-    },
-    "RetryAfter": {
-        "description": "Seconds to wait.",
-        "schema": {"type": "integer", "minimum": 1},
-    },
-    "WWWAuthenticate": {
-        "description": "How to authenticate (RFC 6750).",
-        "schema": {"type": "string"},
-    },
-    "Allow": {"description": "The methods that exist.", "schema": {"type": "string"}},
-}
-_HEADERS_OF: Mapping[str, Mapping[str, str]] = {
-    "401": {"WWW-Authenticate": "WWWAuthenticate"},
-    "429": {"Retry-After": "RetryAfter"},
-    "503": {"Retry-After": "RetryAfter"},
-}
-_CONDITIONS = {
-    "If-Match": "Change only this version; otherwise 412.",
-    "If-None-Match": "Answer 304 if this is still the version.",
-}
-
-
-def add_components(spec: APISpec) -> None:
-    """Add the problem schema, shared headers and ways to authenticate."""
-    spec.components.schema("Problem", _PROBLEM_SCHEMA)
-    for name, header in _HEADERS.items():
-        spec.components.header(name, header)
-    bearer = {"type": "http", "scheme": "bearer"}
-    spec.components.security_scheme(BEARER, {**bearer, "bearerFormat": "JWT"})
-    spec.components.security_scheme(
-        REFRESH, {**bearer, "description": "The refresh token; it may also come in the body."}
-    )
-    spec.components.security_scheme(METRICS, {**bearer, "description": "METRICS_TOKEN."})
-    token_url = "/api/v1/auth/token"  # noqa: S105 - an address
-    spec.components.security_scheme(
-        OAUTH2,
-        {
-            "type": "oauth2",
-            "description": "For the operator's own clients only.",
-            "flows": {
-                "password": {"tokenUrl": token_url, "refreshUrl": token_url, "scopes": {}}
-            },
-        },
-    )
-
-
-def complete(
-    operation: dict[str, Any], view: Callable[..., Any], *, method: str, path: str
-) -> None:
-    """Add security, headers and error answers to an operation."""
-    lock = lock_of(view)
-    if lock is not None:
-        operation["security"] = _security(lock)
-        operation["x-lock"] = f"{lock.kind} {lock.permission or lock.purpose or ''}".strip()
-    if getattr(view, "_has_etag", False):
-        _add_condition(operation, method)
-    for status, answer in operation.get("responses", {}).items():
-        if status.startswith("2"):
-            _add_headers(answer, _success_headers(operation, view, status, method))
-    codes: dict[str, set[str]] = {}
-    for status, code in _refusals(operation, view, lock, path):
-        codes.setdefault(str(status), set()).add(code)
-    for status, named in sorted(codes.items()):
-        operation["responses"].setdefault(status, _error(status, sorted(named)))
-    operation["responses"].setdefault("default", _error("default", []))
-
-
-def _security(lock: Lock) -> list[Mapping[str, list[str]]]:
-    roles = [str(lock.permission)] if lock.kind == Kind.PERMISSION else []
-    people: list[Mapping[str, list[str]]] = [{BEARER: roles}, {OAUTH2: []}]
-    return {
-        Kind.PUBLIC: [],
-        Kind.ONE_TIME: [],
-        Kind.OPTIONAL_USER: [ANYBODY, *people],
-        Kind.REFRESH_TOKEN: [ANYBODY, {REFRESH: []}],
-        Kind.METRICS_TOKEN: [{METRICS: []}],
-    }.get(lock.kind, people)
-
-
-def _refusals(
-    operation: dict[str, Any], view: Callable[..., Any], lock: Lock | None, path: str
-) -> Iterator[tuple[int, str]]:
-    """Give status and code of the refusals that the declaration of a route implies."""
-    yield from ((one.status, one.code) for one in getattr(view, "_refusals", ()))
-    if lock is not None and lock.kind not in (Kind.PUBLIC, Kind.ONE_TIME):
-        yield InvalidToken.status, InvalidToken.code
-        yield 401, "unauthenticated"
-    if lock is not None and lock.kind in (Kind.SELF_OR, Kind.PERMISSION):
-        yield 403, "insufficient_scope"
-    if lock is not None and lock.is_fresh:
-        yield 401, "insufficient_user_authentication"
-    if lock is not None and lock.is_closed_to_api_keys:
-        yield 403, "api_key_not_allowed"
-    if "requestBody" in operation:
-        is_form = getattr(view, "_speaks_oauth", False)
-        yield from (
-            (one.status, one.code)
-            for one in _BODY_REFUSALS
-            if one is not (refusals.MalformedJson if is_form else refusals.InvalidForm)
-        )
-    if "requestBody" in operation or operation.get("parameters"):
-        yield 422, "validation_failed"
-    if "{" in path:
-        yield 404, "not_found"
-    if getattr(view, "_has_etag", False) and operation["x-method"] != "get":
-        yield PreconditionFailed.status, PreconditionFailed.code
-    if getattr(view, "_limits", None):
-        yield 429, "rate_limited"
-
-
-_BODY_REFUSALS: tuple[type[Refusal], ...] = (
-    refusals.MalformedJson,
-    refusals.InvalidForm,
+_ANYBODY: Mapping[str, list[str]] = {}
+_HEADERS_OF = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+_BODY: tuple[type[Refusal], ...] = (
     refusals.BrokenBody,
     refusals.BodyTooLarge,
     refusals.UnsupportedMediaType,
 )
+
+
+def complete(operation: Operation, view: Callable[..., Any], *, method: str, path: str) -> None:
+    """Add security, headers and error answers to an operation."""
+    lock = lock_of(view)
+    responses = operation.setdefault("responses", {})
+    if lock is not None:
+        operation["security"] = _security(lock)
+        operation["x-lock"] = f"{lock.kind} {lock.permission or lock.purpose or ''}".strip()
+    has_etag = bool(getattr(view, "_has_etag", False))
+    for status in [status for status in responses if status.startswith("2")]:
+        _add_success_headers(operation, status, method=method, has_etag=has_etag)
+    codes: dict[int, set[str]] = {}
+    for source in (
+        _declared(view),
+        _by_lock(lock),
+        _by_input(operation, view, path),
+        _by_condition(method, has_etag=has_etag),
+    ):
+        for number, code in source:
+            codes.setdefault(number, set()).add(code)
+    for number in sorted(codes):
+        responses.setdefault(str(number), _error(number, sorted(codes[number])))
+    if has_etag and method == "get":
+        responses["304"] = {"description": "Not Modified", "headers": components.headers("ETag")}
+    responses["default"] = {
+        "description": "Any other error.",
+        "content": {problem.MIME_TYPE: {"schema": components.PROBLEM}},
+    }
+
+
+def _security(lock: Lock) -> list[Mapping[str, list[str]]]:
+    held = [str(lock.permission)] if lock.kind == Kind.PERMISSION else []
+    people: list[Mapping[str, list[str]]] = [{components.BEARER: held}, {components.OAUTH2: []}]
+    others: dict[Kind, list[Mapping[str, list[str]]]] = {
+        Kind.PUBLIC: [],
+        Kind.ONE_TIME: [],
+        Kind.OPTIONAL_USER: [_ANYBODY, *people],
+        Kind.REFRESH_TOKEN: [_ANYBODY, {components.REFRESH: []}],
+        Kind.METRICS_TOKEN: [{components.METRICS: []}],
+    }
+    return others.get(lock.kind, people)
+
+
+def _declared(view: Callable[..., Any]) -> Codes:
+    yield from ((one.status, one.code) for one in getattr(view, "_refusals", ()))
+    if getattr(view, "_limits", None):
+        yield 429, "rate_limited"
+
+
+def _by_lock(lock: Lock | None) -> Codes:
+    if lock is None or lock.kind in (Kind.PUBLIC, Kind.ONE_TIME):
+        return
+    yield 401, "invalid_token"
+    if lock.kind is not Kind.OPTIONAL_USER:
+        yield 401, "unauthenticated"
+    if lock.kind in (Kind.SELF_OR, Kind.PERMISSION):
+        yield 403, "insufficient_scope"
+    if lock.is_fresh:
+        yield 401, "insufficient_user_authentication"
+    if lock.is_closed_to_api_keys:
+        yield 403, "api_key_not_allowed"
+
+
+def _by_input(operation: Operation, view: Callable[..., Any], path: str) -> Codes:
+    speaks_oauth = getattr(view, "_speaks_oauth", False)
+    if "requestBody" in operation:
+        malformed = refusals.InvalidForm if speaks_oauth else refusals.MalformedJson
+        yield from ((one.status, one.code) for one in (malformed, *_BODY))
+    if path.startswith("/api/"):
+        yield refusals.NotAcceptable.status, refusals.NotAcceptable.code
+        if not speaks_oauth:  # unknown query parameters are refused everywhere
+            yield 422, "validation_failed"
+    if "{" in path:
+        yield 404, "not_found"
+
+
+def _by_condition(method: str, *, has_etag: bool) -> Codes:
+    if has_etag and method != "get":
+        yield PreconditionFailed.status, PreconditionFailed.code
+
+
+def _add_success_headers(operation: Operation, status: str, *, method: str, has_etag: bool) -> None:
+    answer = operation["responses"][status]
+    parameters = operation.setdefault("parameters", [])
+    names = []
+    if status == "201":
+        names.append("Location")
+    if any(parameter.get("name") == "cursor" for parameter in parameters):
+        names.append("Link")
+    if has_etag:
+        names.append("ETag")
+        condition, told = (
+            ("If-None-Match", "Answer 304 if this is still the version.")
+            if method == "get"
+            else ("If-Match", "Change this version only; else 412.")
+        )
+        schema = {"type": "string"}
+        parameters.append(
+            {"in": "header", "name": condition, "description": told, "schema": schema}
+        )
+    if names:
+        answer.setdefault("headers", {}).update(components.headers(*names))
+
+
+def _error(status: int, codes: list[str]) -> dict[str, Any]:
+    """Return the description of one error status, with the codes that it may carry."""
+    schema = {"allOf": [components.PROBLEM, {"properties": {"code": {"enum": codes}}}]}
+    told: dict[str, Any] = {
+        "description": f"{HTTPStatus(status).phrase}: {', '.join(codes)}",
+        "content": {problem.MIME_TYPE: {"schema": schema}},
+    }
+    if status in _HEADERS_OF:
+        told["headers"] = components.headers(*_HEADERS_OF[status])
+    return told

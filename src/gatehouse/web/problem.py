@@ -32,6 +32,8 @@ KNOWN: Mapping[int, tuple[str, str]] = {
     503: ("unavailable", "The service cannot answer now"),
 }
 
+_PHRASES = {one.value: one.phrase for one in HTTPStatus}
+
 # RFC 6749, section 5.2, for what goes wrong before the token endpoint itself decides.
 _OAUTH_ERRORS = {401: "invalid_client", 429: "temporarily_unavailable"}
 
@@ -67,7 +69,7 @@ def named(status: int) -> tuple[str, str]:
     """Return the stable code and the title of a status."""
     if status in KNOWN:
         return KNOWN[status]
-    phrase = HTTPStatus(status).phrase if status in HTTPStatus else "Error"
+    phrase = _PHRASES.get(status, "Error")
     return phrase.lower().replace(" ", "_").replace("-", "_"), phrase
 
 

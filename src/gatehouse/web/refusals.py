@@ -19,8 +19,6 @@ class BrokenBody(Refusal):
     title = "The body could not be read"
 
 
-
-
 class UntrustedHost(Refusal):
     """The Host header names none of TRUSTED_HOSTS."""
 

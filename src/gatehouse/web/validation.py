@@ -1,6 +1,6 @@
 """Schemas at work: what they load, and how their messages are told."""
 
-from typing import Any
+from typing import Any, Literal
 
 from marshmallow import Schema, ValidationError
 
@@ -15,10 +15,12 @@ def instance(schema: SchemaLike) -> Schema:
     return schema() if isinstance(schema, type) else schema
 
 
-def load(schema: Schema, document: dict[str, Any]) -> Any:
+def load(
+    schema: Schema, document: dict[str, Any], *, unknown: Literal["exclude", "raise"] | None = None
+) -> Any:
     """Return `document` as `schema` reads it; raises Unprocessable with the errors by member."""
     try:
-        return schema.load(document)
+        return schema.load(document, unknown=unknown)
     except ValidationError as error:
         raise Unprocessable(errors=by_path(error.messages)) from None
 

@@ -1,1 +1,6 @@
 """The doors to accounts."""
+
+from gatehouse.users.routes import administration, collection, me, people
+from gatehouse.users.routes.blueprint import blp
+
+__all__ = ["administration", "blp", "collection", "me", "people"]

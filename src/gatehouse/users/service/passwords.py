@@ -37,12 +37,10 @@ def change_own(
     Of two changes at once the one whose UPDATE still finds the verified hash wins (C13).
     """
     check_password(new_password, principal.user, field="new_password")
-    verified = guessing.check_current_password(
-        principal.user_id, current_password, origin=origin
-    )
+    verified = guessing.check_current_password(principal.user_id, current_password, origin=origin)
     new_hash = hashing.hash_password(new_password)
     with db.unit():
-        epoch = repository.set_quietly(
+        epoch = repository.set_columns(
             principal.user_id,
             _replacement(new_hash, must_change=False),
             where=(users.c.password_hash == verified.password_hash)
@@ -55,11 +53,13 @@ def change_own(
         if principal.session_id is not None:
             sessions.carry_along(principal.session_id, epoch)
         _after_change(
-            principal.user_id,
-            principal.user["email"],
+            principal.user_id, principal.user["email"], except_session=principal.session_id
+        )
+        audit.record(
+            UserEvent.PASSWORD_CHANGED,
             actor_id=principal.user_id,
+            subject_id=principal.user_id,
             origin=origin,
-            except_session=principal.session_id,
         )
 
 
@@ -70,20 +70,37 @@ def set_password(
     origin: Origin,
     actor_id: UUID | None = None,
     must_change: bool = False,
-) -> int:
-    """Replace a person's hash in the present unit, end all sessions and return the new epoch.
+) -> None:
+    """Replace a person's hash in the present unit; their sessions and older tokens end.
 
-    Every older one-time token dies as well. Whoever calls this has checked that they may.
+    Whoever calls this has checked that they may.
     """
     row = repository.locked(user_id)
     if row is None or row.deleted_at is not None:
         raise UserNotFound
-    epoch = repository.set_quietly(user_id, _replacement(password_hash, must_change=must_change))
-    assert epoch is not None
-    _after_change(
-        user_id, row.email, actor_id=actor_id, origin=origin, details={"must_change": must_change}
+    repository.set_columns(user_id, _replacement(password_hash, must_change=must_change))
+    template = "new_password_required" if must_change else "password_changed"
+    _after_change(user_id, row.email, template=template)
+    audit.record(
+        UserEvent.PASSWORD_CHANGED,
+        actor_id=actor_id,
+        subject_id=user_id,
+        origin=origin,
+        details={"must_change": must_change},
     )
-    return epoch
+
+
+def rehash(user_id: UUID, new_hash: str, *, verified: str) -> bool:
+    """Replace a hash by a stronger one of the same password, in the present unit.
+
+    Nothing happens when the password was changed meanwhile; the epoch stays.
+    """
+    epoch = repository.set_columns(
+        user_id,
+        {"password_hash": new_hash},
+        where=users.c.password_hash == verified,
+    )
+    return epoch is not None
 
 
 def assign_password(
@@ -94,9 +111,11 @@ def assign_password(
     if row is None or row.deleted_at is not None:
         raise UserNotFound
     check_password(password, row._mapping)
-    hashed = hashing.hash_now(password)
+    password_hash = hashing.hash_now(password)
     with db.unit():
-        set_password(user_id, password_hash=hashed, origin=origin, must_change=not is_permanent)
+        set_password(
+            user_id, password_hash=password_hash, origin=origin, must_change=not is_permanent
+        )
 
 
 def _replacement(password_hash: str, *, must_change: bool) -> dict[str, Any]:
@@ -105,6 +124,10 @@ def _replacement(password_hash: str, *, must_change: bool) -> dict[str, Any]:
         "password_changed_at": clock.now(),
         "must_change_password": must_change,
         "session_epoch": users.c.session_epoch + 1,
+        # The link that would confirm it dies with the other tokens.
+        "pending_email": None,
+        "version": users.c.version + 1,
+        "updated_at": clock.now(),
     }
 
 
@@ -112,18 +135,9 @@ def _after_change(
     user_id: UUID,
     address: str,
     *,
-    actor_id: UUID | None,
-    origin: Origin,
+    template: str = "password_changed",
     except_session: UUID | None = None,
-    details: dict[str, Any] | None = None,
 ) -> None:
     sessions.revoke_all(user_id, except_id=except_session)
     one_time.revoke_all(user_id)
-    audit.record(
-        UserEvent.PASSWORD_CHANGED,
-        actor_id=actor_id,
-        subject_id=user_id,
-        origin=origin,
-        details=details,
-    )
-    mail.queue("password_changed", to=address, user_id=user_id, context={})
+    mail.queue(template, to=address, user_id=user_id, context={})

@@ -1,0 +1,27 @@
+"""The ledger: what happened, to whom, by whom, from where; written beside the act."""
+
+from datetime import timedelta
+
+from gatehouse.audit.routes import blp
+from gatehouse.audit.service import forget, purge, record, record_counted, record_throttled
+from gatehouse.audit.vocabulary import AuditEvent, AuditPermission
+from gatehouse.feature import Feature
+
+__all__ = [
+    "AuditEvent",
+    "AuditPermission",
+    "feature",
+    "forget",
+    "record",
+    "record_counted",
+    "record_throttled",
+]
+
+feature = Feature(
+    name="audit",
+    blueprints=(blp,),
+    permissions=AuditPermission,
+    events=AuditEvent,
+    periodic={"audit.purge": (timedelta(hours=1), purge)},
+    erase=forget,
+)

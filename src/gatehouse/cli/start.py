@@ -1,0 +1,149 @@
+"""`make run`: bring the database up to date, make what the first start needs, then serve.
+
+`python -m gatehouse.cli.start`, in the project's directory. The process becomes gunicorn.
+"""
+
+import os
+import secrets
+import socket
+import sys
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
+
+from alembic.script import ScriptDirectory
+from flask_migrate import upgrade
+from sqlalchemy import inspect, select, text
+from sqlalchemy.exc import OperationalError
+
+from gatehouse import create_app, roles, users
+from gatehouse.core.errors import Refusal
+from gatehouse.core.permissions import SUPER_ADMIN
+from gatehouse.core.principal import Origin
+from gatehouse.infra import db, keys
+from gatehouse.settings import Settings, SettingsError
+
+T = TypeVar("T")
+
+MIGRATIONS = "migrations"
+DEFAULT_EMAIL = "admin@example.com"
+ORIGIN = Origin(address="", user_agent="gatehouse.cli.start", request_id="")
+
+SHOWN_ONCE = """
+  The first administrator (this password is shown once):
+    e-mail    {email}
+    password  {password}
+"""
+
+NO_ADMINISTRATOR = """
+  There is no account yet: set ADMIN_EMAIL and ADMIN_PASSWORD for the first administrator.
+"""
+
+READY = """
+  {product} answers at {url}/api/v1 (described in {url}/openapi.json).
+
+  Log in:
+    curl {url}/api/v1/auth/login \\
+      -H 'Content-Type: application/json' \\
+      -d '{{"username": "{email}", "password": "{password}"}}'
+
+  Ctrl-C stops it.
+"""
+
+
+def main() -> NoReturn:
+    """Prepare and serve. What prevents that is told in a line and an exit code, not a trace."""
+    settings = _or_exit(Settings.load)
+    _or_exit(lambda: refuse_taken_port(settings.host, settings.port))
+    with create_app(settings).app_context():
+        _or_exit(migrate)
+        email, password = _or_exit(lambda: prepare(settings))
+    print(
+        READY.format(
+            product=settings.product_name,
+            url=f"http://{_host(settings.host)}:{settings.port}",
+            email=email,
+            password=password,
+        ),
+        flush=True,
+    )
+    # A fresh process: nothing of the preparation stays in the memory of the server.
+    os.execv(sys.executable, [sys.executable, "-m", "gunicorn"])  # noqa: S606 - no shell is wanted
+
+
+def refuse_taken_port(host: str, port: int) -> None:
+    """Raise OSError when somebody listens there: `reuse_port` would silently share the port."""
+    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        # Connections of a server that has just stopped do not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise OSError(f"{_host(host)}:{port}: {reason}; choose another HOST or PORT") from None
+
+
+def migrate() -> None:
+    """Bring the schema to the newest revision; where it is there, two statements find out."""
+    newest = ScriptDirectory(MIGRATIONS).get_current_head()
+    with db.reader.engine.connect() as connection:
+        if inspect(connection).has_table("alembic_version"):
+            present = connection.scalar(text("SELECT version_num FROM alembic_version"))
+            if present == newest:
+                return
+    print("Bringing the database up to date ...", flush=True)
+    upgrade(directory=MIGRATIONS)
+
+
+def prepare(settings: Settings) -> tuple[str, str]:
+    """Make what the first start lacks; return what the line to log in with shows."""
+    with db.unit():
+        roles.ensure_built_in()
+    keys.ensure()
+    if db.reader.row(select(users.PUBLIC_COLUMNS[0]).limit(1)) is not None:
+        return settings.admin_email or "<e-mail>", "<password>"
+    if settings.is_production and not (settings.admin_email and settings.admin_password):
+        # A password in the log of a production system would be a finding of its own.
+        print(NO_ADMINISTRATOR, flush=True)
+        return "<e-mail>", "<password>"
+    return _make_first_administrator(settings)
+
+
+def _make_first_administrator(settings: Settings) -> tuple[str, str]:
+    email = settings.admin_email or DEFAULT_EMAIL
+    given = settings.admin_password
+    password = given.value if given else secrets.token_urlsafe(15)
+    body = {"email": email, "password": password, "roles": [SUPER_ADMIN]}
+    row = users.create(body, actor=None, origin=ORIGIN, is_permanent=True)
+    with db.unit():
+        users.mark_verified(row.id, row.email)
+    if given:
+        return email, "<password>"
+    print(SHOWN_ONCE.format(email=email, password=password), flush=True)
+    return email, password
+
+
+def _or_exit(step: Callable[[], T]) -> T:
+    try:
+        return step()
+    except SettingsError as error:
+        lines = error.problems
+    except Refusal as refusal:
+        errors = refusal.errors or {}
+        lines = [f"ADMIN_{name.upper()}: {' '.join(said)}" for name, said in errors.items()]
+        lines = lines or [str(refusal)]
+    except OperationalError as error:
+        lines = [f"The database does not answer: {error.orig}".splitlines()[0]]
+    except OSError as error:
+        lines = [str(error)]
+    print("\n".join(lines), file=sys.stderr)
+    sys.exit(2)
+
+
+def _host(host: str) -> str:
+    """Return a host as it stands in a URL."""
+    return f"[{host}]" if ":" in host else host
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""How a message leaves by SMTP, and which refusal is final."""
+
+import smtplib
+import ssl
+from contextlib import suppress
+from email.message import EmailMessage
+from email.policy import SMTP, SMTPUTF8
+from urllib.parse import urlsplit
+
+from gatehouse.infra.job_runner import Permanent, TryLater
+from gatehouse.settings import Settings
+
+
+def deliver(message: EmailMessage, *, sender: str, recipient: str, settings: Settings) -> None:
+    """Hand the message to the mail server, for this one recipient.
+
+    Raises Permanent when the server refuses the message for good (5xx), TryLater for everything
+    that may pass: 4xx, a refused log-in, a server that is away or hangs.
+    """
+    try:
+        server = _connect(settings)
+        try:
+            _hand_over(server, message, sender=sender, recipient=recipient)
+            # The message is theirs; how they say good-bye changes nothing.
+            with suppress(smtplib.SMTPException, OSError):
+                server.quit()
+        finally:
+            server.close()
+    except smtplib.SMTPRecipientsRefused as error:
+        code, text = error.recipients[recipient]
+        raise _judged(code, text) from error
+    except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
+        raise _judged(error.smtp_code, error.smtp_error) from error
+    except (smtplib.SMTPException, OSError) as error:
+        raise TryLater(f"{type(error).__name__}: {error}") from error
+
+
+def _connect(settings: Settings) -> smtplib.SMTP:
+    assert settings.smtp_host is not None
+    # Without a name of our own smtplib would ask the name service for one.
+    own_name = urlsplit(settings.public_url).hostname or "localhost"
+    context = ssl.create_default_context()
+    timeout = settings.smtp_timeout_seconds
+    server: smtplib.SMTP
+    if settings.smtp_tls == "tls":
+        server = smtplib.SMTP_SSL(
+            settings.smtp_host, settings.smtp_port, own_name, timeout=timeout, context=context
+        )
+    else:
+        server = smtplib.SMTP(settings.smtp_host, settings.smtp_port, own_name, timeout=timeout)
+    try:
+        if settings.smtp_tls == "starttls":
+            server.starttls(context=context)
+        if settings.smtp_user is not None and settings.smtp_password is not None:
+            server.login(settings.smtp_user, settings.smtp_password.value)
+    except BaseException:
+        server.close()
+        raise
+    return server
+
+
+def _hand_over(server: smtplib.SMTP, message: EmailMessage, *, sender: str, recipient: str) -> None:
+    if (sender + recipient).isascii():
+        server.sendmail(sender, [recipient], message.as_bytes(policy=SMTP))
+        return
+    server.ehlo_or_helo_if_needed()
+    if not server.has_extn("smtputf8"):
+        raise Permanent("the mail server takes no address beyond ASCII (SMTPUTF8, RFC 6531)")
+    server.sendmail(
+        sender, [recipient], message.as_bytes(policy=SMTPUTF8), ["SMTPUTF8", "BODY=8BITMIME"]
+    )
+
+
+def _judged(code: int, text: bytes | str) -> Exception:
+    told = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    kind = Permanent if 500 <= code < 600 else TryLater
+    return kind(f"{code} {told}")

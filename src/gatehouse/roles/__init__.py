@@ -1,0 +1,50 @@
+"""Roles: named sets of permissions, and who has them."""
+
+from gatehouse.core.permissions import ADMIN, BUILT_IN_ROLES, SUPER_ADMIN, USER
+from gatehouse.feature import Feature
+from gatehouse.roles.catalogue import catalogue, expand
+from gatehouse.roles.models import Role, UserRole
+from gatehouse.roles.repository import has_role, lock_super_admins, names_column
+from gatehouse.roles.routes import blp
+from gatehouse.roles.service import (
+    by_names,
+    ensure_built_in,
+    everything,
+    grant,
+    names_of,
+    permissions_of,
+    take,
+)
+from gatehouse.roles.vocabulary import BUILT_IN, RoleEvent, RolePermission
+
+__all__ = [
+    "ADMIN",
+    "BUILT_IN",
+    "BUILT_IN_ROLES",
+    "SUPER_ADMIN",
+    "USER",
+    "Role",
+    "RoleEvent",
+    "RolePermission",
+    "UserRole",
+    "by_names",
+    "catalogue",
+    "ensure_built_in",
+    "everything",
+    "expand",
+    "feature",
+    "grant",
+    "has_role",
+    "lock_super_admins",
+    "names_column",
+    "names_of",
+    "permissions_of",
+    "take",
+]
+
+feature = Feature(
+    name="roles",
+    blueprints=(blp,),
+    permissions=RolePermission,
+    events=RoleEvent,
+)

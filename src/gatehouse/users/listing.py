@@ -1,0 +1,79 @@
+"""The SQL of the list of accounts: one statement for a page, roles included, and one for a count."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+
+from gatehouse import roles
+from gatehouse.core.text import fold
+from gatehouse.users.models import users
+from gatehouse.users.repository import SHOWN
+
+_SORT_COLUMNS = {
+    "created_at": users.c.created_at,
+    "email": users.c.email_folded,
+    "username": users.c.username_folded,
+}
+_LAST_CODE_POINT = 0x10FFFF
+
+
+def page(filters: Mapping[str, Any]) -> Select[Any]:
+    """Return the statement of the shown columns, and the one by which they are sorted."""
+    key = sort_keys(filters)[0]
+    extra = () if key is users.c.created_at else (key,)
+    return select(*SHOWN, *extra).where(*_conditions(filters))
+
+
+def count(filters: Mapping[str, Any]) -> Select[Any]:
+    """Return the statement that counts the accounts of a list."""
+    return select(func.count()).select_from(users).where(*_conditions(filters))
+
+
+def sort_keys(filters: Mapping[str, Any]) -> list[ColumnElement[Any]]:
+    """Return the sort column and the id, which makes the order total."""
+    return [_SORT_COLUMNS[filters["sort"].lstrip("+-")], users.c.id]
+
+
+def is_descending(filters: Mapping[str, Any]) -> bool:
+    """Tell whether the largest comes first."""
+    return bool(filters["sort"].startswith("-"))
+
+
+def _conditions(filters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+    is_deleted = users.c.deleted_at.is_not(None)
+    conditions = [is_deleted if filters["deleted"] else users.c.deleted_at.is_(None)]
+    for name in ("is_active", "is_verified"):
+        if name in filters:
+            conditions.append(users.c[name].is_(filters[name]))
+    if "created_after" in filters:
+        conditions.append(users.c.created_at >= filters["created_after"])
+    if "created_before" in filters:
+        conditions.append(users.c.created_at < filters["created_before"])
+    if "role" in filters:
+        conditions.append(roles.has_role(users.c.id, filters["role"]))
+    if "q" in filters:
+        prefix = fold(filters["q"])
+        names = users.c.email_folded, users.c.username_folded
+        conditions.append(or_(*(_begins_with(column, prefix) for column in names)))
+    return conditions
+
+
+def _begins_with(column: ColumnElement[Any], prefix: str) -> ColumnElement[bool]:
+    """Return the condition as a range of bytes, which is a range of the index.
+
+    `LIKE` would need its wildcards escaped and, on SQLite, would fold ASCII a second time.
+    """
+    end = _after(prefix)
+    return column >= prefix if end is None else and_(column >= prefix, column < end)
+
+
+def _after(prefix: str) -> str | None:
+    """Return the least text, by code points, that is greater than all that begin with `prefix`."""
+    head = prefix.rstrip(chr(_LAST_CODE_POINT))
+    if not head:
+        return None
+    following = ord(head[-1]) + 1
+    if 0xD800 <= following <= 0xDFFF:  # surrogates are no characters
+        following = 0xE000
+    return head[:-1] + chr(following)

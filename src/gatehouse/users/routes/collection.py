@@ -1,0 +1,69 @@
+"""All accounts: sign-up and the list."""
+
+from typing import Any
+
+from flask import Response
+
+from gatehouse.infra import db
+from gatehouse.users import listing
+from gatehouse.users.errors import EmailTaken, RegistrationClosed, RoleOutranks, UsernameTaken
+from gatehouse.users.rendering import document
+from gatehouse.users.routes.blueprint import blp
+from gatehouse.users.routes.guards import careful_with_roles, limited_sign_up
+from gatehouse.users.schemas import Accepted, UserCreate, UserFilters, UserOut, UserPage
+from gatehouse.users.service import registration
+from gatehouse.users.vocabulary import UserPermission
+from gatehouse.web import access, conditional, pagination
+from gatehouse.web.json import respond
+
+# The one answer of strict mode, whether the address was known or not.
+_ACCEPTED = {
+    "status": "accepted",
+    "detail": "Read the mail that was sent to this address. A username is chosen after logging in.",
+}
+
+
+@blp.post("/users")
+@access.optional_user
+@limited_sign_up
+@blp.arguments(UserCreate)
+@careful_with_roles
+@blp.refuses(RegistrationClosed, EmailTaken, UsernameTaken, RoleOutranks)
+@blp.response(201, UserOut, etag=True)
+@blp.response(202, Accepted, description="Where REGISTRATION_ENUMERATION=hide: for everybody.")
+def register(body: dict[str, Any]) -> Response:
+    """Make an account.
+
+    Anybody may sign up while REGISTRATION is open. With `users:create` an administrator makes an
+    account for somebody else, who has to choose a new password at the first log-in.
+    """
+    row = registration.register(body, actor=access.principal_or_none(), origin=access.origin())
+    if row is None:
+        return respond(_ACCEPTED, 202)
+    response = conditional.answer(document(row), version=row.version, status=201)
+    response.headers["Location"] = f"/api/v1/users/{row.id}"
+    return response
+
+
+@blp.get("/users")
+@access.permission(UserPermission.READ)
+@blp.query(UserFilters)
+@blp.response(200, UserPage)
+def index(filters: dict[str, Any]) -> Response:
+    """List accounts.
+
+    The list may lag behind by a moment where the service reads it from a replica.
+    """
+    window = pagination.window("users", filters)
+    statement = pagination.apply(
+        listing.page(filters),
+        window,
+        keys=listing.sort_keys(filters),
+        descending=listing.is_descending(filters),
+    )
+    return pagination.answer(
+        [document(row) for row in pagination.cut(db.replica.rows(statement), window)],
+        window,
+        key="users",
+        total=lambda: int(db.replica.scalar(listing.count(filters))),
+    )

@@ -1,0 +1,41 @@
+"""Mail about accounts: it goes to stored addresses only, and to nobody without end."""
+
+from uuid import UUID
+
+from gatehouse import one_time
+from gatehouse.infra import limits, mail
+from gatehouse.infra.limits import RateLimited
+from gatehouse.users import repository
+from gatehouse.users.vocabulary import MAILS_TO_PERSON
+
+
+def queue_link(
+    template: str, purpose: one_time.Purpose, *, user_id: UUID, address: str, epoch: int
+) -> None:
+    """Issue a token and queue the mail that carries it, in the present unit.
+
+    The queue holds the id of the token; the link is derived when the mail is sent.
+    """
+    token_id = one_time.issue(purpose, user_id=user_id, address=address, epoch=epoch)
+    mail.queue(
+        template,
+        to=address,
+        user_id=user_id,
+        context={"one_time": {"id": str(token_id), "purpose": str(purpose)}},
+    )
+
+
+def may_send(user_id: UUID) -> bool:
+    """Count a mail that others can cause; False when a person had enough of them this hour."""
+    try:
+        limits.hit(MAILS_TO_PERSON, str(user_id))
+    except RateLimited:
+        return False
+    return True
+
+
+def tell_owner_of(email_folded: str) -> None:
+    """Tell the owner of a taken address, at the address as it is stored, that somebody typed it."""
+    owner = repository.email_owner(email_folded)
+    if owner is not None and may_send(owner.id):
+        mail.queue("account_exists", to=owner.email, user_id=owner.id, context={})

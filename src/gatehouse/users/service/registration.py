@@ -1,0 +1,156 @@
+"""How accounts come to be: people sign up, administrators make them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+
+from gatehouse import audit, one_time, roles
+from gatehouse.core import clock
+from gatehouse.core.errors import Unprocessable
+from gatehouse.core.ids import new_id
+from gatehouse.core.permissions import USER
+from gatehouse.core.principal import Origin, Principal
+from gatehouse.core.text import fold
+from gatehouse.infra import db, hashing, mail
+from gatehouse.settings import settings
+from gatehouse.users import repository
+from gatehouse.users.errors import EmailTaken, RegistrationClosed, UsernameTaken
+from gatehouse.users.service import mails, rank, roles_of
+from gatehouse.users.service.passwords import check_password
+from gatehouse.users.vocabulary import UserEvent, UserPermission
+from gatehouse.web.access import MissingPermission
+
+Body = Mapping[str, Any]
+_PRIVILEGED = ("is_active", "roles")
+
+
+def register(body: Body, *, actor: Principal | None, origin: Origin) -> Row[Any] | None:
+    """Make an account; None where the answer must not tell whether one was made.
+
+    An administrator (`users:create`) makes one for somebody else; everybody else signs up.
+    """
+    if actor is not None and actor.may(UserPermission.CREATE):
+        return create(body, actor=actor, origin=origin)
+    return _sign_up(body, origin=origin)
+
+
+def create(
+    body: Body, *, actor: Principal | None, origin: Origin, is_permanent: bool = False
+) -> Row[Any]:
+    """Make an account for somebody else, with a password that they must change.
+
+    `is_permanent` spares them that; only the command line (actor None) says so, and it is
+    recorded. Opens a unit after the hash is made.
+    """
+    check_password(body["password"], body)
+    password_hash = hashing.hash_password(body["password"])
+    wanted = body.get("roles", [USER])
+    with db.unit():
+        if actor is not None and UserPermission.CREATE not in rank.rights_of(actor):
+            raise MissingPermission(UserPermission.CREATE)
+        roles_of.refuse_unknown(wanted)
+        roles_of.require_to_hand_out(actor, wanted)
+        values = _values(body, password_hash=password_hash) | {
+            "must_change_password": not is_permanent,
+            "is_active": body.get("is_active", True),
+            "created_by": actor and actor.user_id,
+        }
+        user_id = _insert(values, wanted, actor=actor, origin=origin)
+        audit.record(
+            UserEvent.CREATED,
+            actor_id=actor and actor.user_id,
+            subject_id=user_id,
+            origin=origin,
+            details={"roles": sorted(wanted), "is_password_permanent": is_permanent},
+        )
+        return repository.shown(user_id)
+
+
+def _sign_up(body: Body, *, origin: Origin) -> Row[Any] | None:
+    if settings.registration == "closed":
+        with db.unit():
+            _record_refusal("closed", actor=None, subject_id=None, origin=origin)
+            raise RegistrationClosed
+    privileged = [name for name in _PRIVILEGED if name in body]
+    if privileged:
+        raise Unprocessable(errors={name: ["Only administrators set this."] for name in privileged})
+    check_password(body["password"], body)
+    password_hash = hashing.hash_password(body["password"])
+    is_hiding = settings.registration_enumeration == "hide"
+    values = _values(body, password_hash=password_hash)
+    if is_hiding:
+        # A name that is free or taken afterwards would tell whether the account was made.
+        values |= {"username": None, "username_folded": None}
+    with db.unit():
+        try:
+            user_id = _insert(values, [USER], actor=None, origin=origin)
+        except EmailTaken:
+            if not is_hiding:
+                raise
+            mails.tell_owner_of(values["email_folded"])
+            return None
+        audit.record(UserEvent.REGISTERED, actor_id=user_id, subject_id=user_id, origin=origin)
+        return None if is_hiding else repository.shown(user_id)
+
+
+def _insert(
+    values: dict[str, Any], wanted: Sequence[str], *, actor: Principal | None, origin: Origin
+) -> UUID:
+    """Insert the account with its roles and the mail that verifies its address."""
+    user_id: UUID = values["id"]
+    try:
+        repository.add(values)
+    except (EmailTaken, UsernameTaken) as taken:
+        owner = repository.email_owner(values["email_folded"])
+        _record_refusal(
+            taken.code, actor=actor, subject_id=owner.id if owner else None, origin=origin
+        )
+        raise
+    for name in wanted:
+        roles.grant(user_id, name, granted_by=actor and actor.user_id)
+    mails.queue_link(
+        "verify_email",
+        one_time.Purpose.VERIFY_EMAIL,
+        user_id=user_id,
+        address=values["email"],
+        epoch=values["session_epoch"],
+    )
+    if values["must_change_password"]:
+        mail.queue("new_password_required", to=values["email"], user_id=user_id, context={})
+    return user_id
+
+
+def _values(body: Body, *, password_hash: str) -> dict[str, Any]:
+    now, username = clock.now(), body.get("username")
+    return {
+        "id": new_id(),
+        "email": body["email"],
+        "email_folded": fold(body["email"]),
+        "username": username,
+        "username_folded": username and fold(username),
+        "name": body.get("name"),
+        "locale": body.get("locale"),
+        "password_hash": password_hash,
+        "password_changed_at": now,
+        "must_change_password": False,
+        "is_active": True,
+        "is_verified": False,
+        "session_epoch": 1,
+        "version": 1,
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+def _record_refusal(
+    reason: str, *, actor: Principal | None, subject_id: UUID | None, origin: Origin
+) -> None:
+    audit.record(
+        UserEvent.REGISTRATION_REFUSED,
+        actor_id=actor and actor.user_id,
+        subject_id=subject_id,
+        origin=origin,
+        details={"reason": reason},
+    )

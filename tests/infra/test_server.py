@@ -1,0 +1,128 @@
+"""gunicorn in front of the application: its own refusals, and a stop that loses nothing."""
+
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import live
+from tests.live import Live
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    with live.serving(tmp_path_factory.mktemp("home"), **live.ADMIN) as server:
+        yield server
+
+
+def raw(server: Live, request: bytes) -> bytes:
+    """Send bytes as they are and return everything until the server closes."""
+    received = b""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(request)
+        while part := connection.recv(65536):
+            received += part
+    return received
+
+
+HEAD = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+SMUGGLED = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+CROOKED = {
+    "no HTTP at all": b"GARBAGE\r\n\r\n",
+    "an unknown version": b"GET / HTTP/9.9\r\nHost: x\r\n\r\n",
+    "R96: length and chunks": HEAD
+    + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    + SMUGGLED,
+    "R96: crooked coding": HEAD + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
+    "R96: two codings": HEAD + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n" + SMUGGLED,
+    "R96: two lengths": HEAD + b"Content-Length: 4\r\nContent-Length: 5\r\n\r\nabcd" + SMUGGLED,
+    "R96: signed length": HEAD + b"Content-Length: +4\r\n\r\nabcd" + SMUGGLED,
+    "a blank in a name": b"GET /health HTTP/1.1\r\nHost: x\r\na b: c\r\n\r\n",
+    "a folded field": b"GET /health HTTP/1.1\r\nHost: x\r\na: b\r\n c\r\n\r\n",
+    "NUL in a value": b"GET /health HTTP/1.1\r\nHost: x\r\nAuthorization: a\x00b\r\n\r\n",
+    "R96: a malformed chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n" + SMUGGLED,
+}
+
+
+@pytest.mark.parametrize("request_bytes", CROOKED.values(), ids=CROOKED.keys())
+def test_a_crooked_request_is_one_problem_and_the_end_of_the_connection(
+    running: Live, request_bytes: bytes
+) -> None:
+    """R96, R104, R105: 400 as a problem document, nothing after it is served."""
+    answer = raw(running, request_bytes)
+
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"Content-Type: application/problem+json" in head
+    assert b"\r\nConnection: close" in head
+    assert b'"status":400' in body
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+        (b"GET /health HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 9000 + b"\r\n\r\n", 431),
+        (b"GET /health HTTP/1.1\r\nHost: x\r\n" + b"A: a\r\n" * 100 + b"\r\n", 431),
+    ],
+    ids=["line", "field", "fields"],
+)
+def test_what_is_too_large_is_a_problem_of_its_status(
+    running: Live, request_bytes: bytes, status: int
+) -> None:
+    """R105: 414 and 431 come from the server and look as all others."""
+    head, _, body = raw(running, request_bytes).partition(b"\r\n\r\n")
+
+    assert head.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b"X-Request-ID: " in head
+    assert f'"status":{status}'.encode() in body
+
+
+def test_no_answer_names_the_server(running: Live) -> None:
+    """R101: no product, no version."""
+    assert "server" not in running.request("/health").headers
+    assert b"\r\nServer:" not in raw(running, b"GARBAGE\r\n\r\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_readiness_falls_first_and_requests_in_flight_finish(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """R116: /ready is 503 for the delay while /health stays 200, and the exit code is 0."""
+    with live.serving(tmp_path, SHUTDOWN_DELAY_SECONDS="2", **live.ADMIN) as server:
+        assert server.request("/ready").status == 200
+        slow = SlowRequest(server)
+
+        server.signal(number)
+        time.sleep(0.5)
+        assert server.request("/ready").status == 503
+        assert server.request("/health").status == 200
+
+        # The delay ends while this request is still being sent: it is answered all the same.
+        time.sleep(2)
+        assert slow.finish().startswith(b"HTTP/1.1 422 ")
+        assert server.process.wait(timeout=20) == 0
+
+
+class SlowRequest:
+    """A request whose body comes in two halves."""
+
+    def __init__(self, server: Live) -> None:
+        self.connection = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+        self.connection.sendall(HEAD + b"Content-Length: 2\r\nConnection: close\r\n\r\n{")
+        # The server's thread is reading by then.
+        threading.Event().wait(0.3)
+
+    def finish(self) -> bytes:
+        """Send the rest and return the whole answer."""
+        received = b""
+        with self.connection:
+            self.connection.sendall(b"}")
+            while part := self.connection.recv(65536):
+                received += part
+        return received
