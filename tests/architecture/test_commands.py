@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def test_help_is_the_default_and_names_every_target() -> None:
 
 def test_an_unknown_trial_names_those_that_exist() -> None:
     done = subprocess.run(
-        ["make", "trial", "NAME=no_such"], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "trials", "no_such"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode != 0
     assert "There is no trial no_such." in done.stderr

@@ -3,6 +3,7 @@
 import select
 import socket
 import threading
+import time
 from contextlib import suppress
 
 
@@ -45,11 +46,20 @@ class FaultyProxy:
         self.close()
 
     def _listen(self, port: int) -> socket.socket:
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
-        listener.listen(64)
-        return listener
+        for patience in range(100, -1, -1):
+            listener = socket.socket()
+            try:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                listener.bind(("127.0.0.1", port))
+                listener.listen(64)
+                return listener
+            except OSError:
+                # The other thread may still be looking at the listener that was closed.
+                listener.close()
+                if not patience:
+                    raise
+                time.sleep(0.02)
+        raise AssertionError
 
     def _drop(self) -> None:
         for connection in self._connections:
@@ -60,7 +70,7 @@ class FaultyProxy:
         peers: dict[socket.socket, socket.socket] = {}
         while self._is_open:
             if self.mode == "hang":
-                threading.Event().wait(0.01)
+                time.sleep(0.01)
                 continue
             peers = {a: b for a, b in peers.items() if a.fileno() >= 0 and b.fileno() >= 0}
             waiting = [*peers, *([self._listener] if self._listener.fileno() >= 0 else [])]

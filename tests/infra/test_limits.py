@@ -22,6 +22,9 @@ from tests.infra.faults import FaultyProxy
 
 FIVE = Rule("five", "5/minute")
 PAIR = Rule("pair", "2/second;3/minute")
+# Several processes need another database than SQLite; nothing here speaks to it.
+TWO_WORKERS = {"WORKERS": "2", "DATABASE_URL": "postgresql://127.0.0.1:1/none"}
+FOUR_WORKERS = TWO_WORKERS | {"WORKERS": "4"}
 MANY = Rule("many", "40/minute")
 
 
@@ -75,7 +78,7 @@ def passed(rule: Rule, *key: str, times: int) -> int:
 
 
 def longest(rule: Rule, *, times: int) -> tuple[float, int]:
-    """Return the slowest of many hits in seconds, and how many were slower than a millisecond."""
+    """Return the slowest of many hits in seconds, and how many took more than 20 ms."""
     durations = []
     for number in range(times):
         begun = time.perf_counter()
@@ -199,14 +202,14 @@ def test_settings_override_a_limit_by_name_and_unknown_names_are_refused(
 def test_R56_processes_and_instances_count_together(make_app: MakeApp, redis_url: str) -> None:
     url = empty(redis_url)
     number = 0
-    for app in [make_app(REDIS_URL=url, WORKERS="4") for _ in range(8)]:
+    for app in [make_app(REDIS_URL=url, **FOUR_WORKERS) for _ in range(8)]:
         with app.app_context():
             number += passed(MANY, "a", times=40)
     assert number == 40
 
 
 def test_R57_F4_without_redis_a_process_gives_its_share(make_app: MakeApp) -> None:
-    app = make_app(REDIS_URL="redis://127.0.0.1:1/0", WORKERS="4")
+    app = make_app(REDIS_URL="redis://127.0.0.1:1/0", **FOUR_WORKERS)
     with app.app_context():
         assert passed(MANY, "a", times=100) == 10
         assert passed(Rule("one", "1/hour"), "a", times=10) == 1
@@ -219,7 +222,7 @@ def test_R57_F4_without_redis_a_process_gives_its_share(make_app: MakeApp) -> No
 def test_R57_F5_a_silent_redis_costs_one_short_wait_now_and_then(
     make_app: MakeApp, redis_url: str, proxy: FaultyProxy
 ) -> None:
-    app = make_app(REDIS_URL=through(proxy, redis_url), WORKERS="2")
+    app = make_app(REDIS_URL=through(proxy, redis_url), **TWO_WORKERS)
     with app.app_context():
         assert passed(MANY, "a", times=30) == 30
         proxy.mode = "hang"
@@ -230,13 +233,13 @@ def test_R57_F5_a_silent_redis_costs_one_short_wait_now_and_then(
         assert slow <= 3
         proxy.accept()
         assert heals(app, within=5)
-        assert passed(MANY, "a", times=30) == 10
+        assert passed(MANY, "a", times=30) in {9, 10}, "a late Redis still counts what it was sent"
 
 
 def test_R57_F4_redis_goes_and_comes_back(
     make_app: MakeApp, redis_url: str, proxy: FaultyProxy
 ) -> None:
-    app = make_app(REDIS_URL=through(proxy, redis_url), WORKERS="2")
+    app = make_app(REDIS_URL=through(proxy, redis_url), **TWO_WORKERS)
     with app.app_context():
         assert passed(MANY, "a", times=10) == 10
         proxy.refuse()
@@ -246,7 +249,7 @@ def test_R57_F4_redis_goes_and_comes_back(
 
 
 def test_R57_F6_an_emptied_redis_opens_no_door(make_app: MakeApp, redis_url: str) -> None:
-    app = make_app(REDIS_URL=empty(redis_url), WORKERS="2")
+    app = make_app(REDIS_URL=empty(redis_url), **TWO_WORKERS)
     number = 0
     with app.app_context():
         for _ in range(10):
@@ -256,10 +259,10 @@ def test_R57_F6_an_emptied_redis_opens_no_door(make_app: MakeApp, redis_url: str
 
 
 def test_R57_a_redis_that_refuses_commands_is_no_error(make_app: MakeApp, redis_url: str) -> None:
-    wrong = urlsplit(redis_url)._replace(netloc=f":wrong@127.0.0.1:{urlsplit(redis_url).port}")
-    app = make_app(REDIS_URL=wrong.geturl() if wrong.password else redis_url, WORKERS="4")
+    wrong = f"redis://:wrong@127.0.0.1:{urlsplit(redis_url).port}/0"
+    app = make_app(REDIS_URL=wrong, **FOUR_WORKERS)
     with app.app_context():
-        assert passed(FIVE, "a", times=10) <= 5
+        assert passed(MANY, "a", times=40) == 10
 
 
 def heals(app: Flask, *, within: float) -> bool:

@@ -72,6 +72,12 @@ class ThingOut(Schema):
     name = Text(max=50, required=True)
 
 
+class MaybeThing(Schema):
+    """A thing, or nothing."""
+
+    name = Text(max=50)
+
+
 class ThingQuery(Schema):
     """Which things to list."""
 
@@ -145,7 +151,7 @@ def blueprint() -> Blueprint:
 
     @things.post("/optional")
     @access.public
-    @things.arguments(ThingOut(partial=True), required=False)
+    @things.arguments(MaybeThing, required=False)
     @things.response(200)
     def optional(body: dict[str, Any]) -> Any:
         return body

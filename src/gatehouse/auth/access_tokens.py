@@ -24,6 +24,7 @@ TYPE = "at+jwt"
 CLOCK_SKEW = timedelta(seconds=60)
 MEMORY_SIZE = 4096
 _HEADER = {"alg", "typ", "kid"}
+_END_OF_TIME = 2**37  # in seconds: datetime ends a little later
 _VERIFY_SIGNATURE_ONLY: Any = dict.fromkeys(
     ("verify_exp", "verify_nbf", "verify_iat", "verify_aud", "verify_iss", "verify_sub"), False
 )
@@ -41,8 +42,8 @@ class AccessClaims:
     session_id: UUID
     auth_time: datetime
     amr: tuple[str, ...]
-    issued_at: float
-    expires_at: float
+    issued_at: int
+    expires_at: int
     kid: str
     issuer: str
     audience: str
@@ -138,35 +139,39 @@ def _verify_signature(token: str) -> AccessClaims:
         )
     except (jwt.PyJWTError, ValueError, OverflowError, RecursionError) as error:
         raise AccessTokenInvalid from error
-    return _read(claims, kid)
+    return read(claims, kid)
 
 
-def _read(claims: dict[str, Any], kid: str) -> AccessClaims:
+def read(claims: dict[str, Any], kid: str) -> AccessClaims:
+    """Return verified claims by type; raises AccessTokenInvalid where one is missing or odd."""
     user_id, session_id = parse_id(claims.get("sub")), parse_id(claims.get("sid"))
-    times = [claims.get(name) for name in ("iat", "exp", "auth_time")]
-    not_before = claims.get("nbf", 0)
-    amr = claims.get("amr")
+    amr, audience = claims.get("amr"), claims.get("aud")
     if (
         claims.get("type") != "access"
         or user_id is None
         or session_id is None
         or not isinstance(claims.get("jti"), str)
         or not isinstance(amr, list)
-        or any(
-            type(moment) is not int or not 0 <= moment < 2**40 for moment in [*times, not_before]
-        )
+        or not isinstance(audience, str)
     ):
         raise AccessTokenInvalid
-    issued_at, expires_at, auth_time = times
     return AccessClaims(
         user_id=user_id,
         session_id=session_id,
-        auth_time=datetime.fromtimestamp(auth_time, UTC),  # type: ignore[arg-type]
+        auth_time=datetime.fromtimestamp(_seconds(claims, "auth_time"), UTC),
         amr=tuple(str(method) for method in amr),
-        issued_at=max(issued_at, not_before),  # type: ignore[type-var]
-        expires_at=expires_at,  # type: ignore[arg-type]
+        issued_at=max(_seconds(claims, "iat"), _seconds({"nbf": 0, **claims}, "nbf")),
+        expires_at=_seconds(claims, "exp"),
         kid=kid,
         issuer=str(claims.get("iss")),
-        audience=claims["aud"] if isinstance(claims.get("aud"), str) else "",
+        audience=audience,
         claims=claims,
     )
+
+
+def _seconds(claims: dict[str, Any], name: str) -> int:
+    """Return a NumericDate that is a whole number, as ours are, and neither text nor 1e400."""
+    moment = claims.get(name)
+    if type(moment) is not int or not 0 <= moment < _END_OF_TIME:
+        raise AccessTokenInvalid
+    return moment

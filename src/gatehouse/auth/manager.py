@@ -34,4 +34,4 @@ class TokenManager(JWTManager):
 
 def _principal(_header: dict[str, Any], claims: dict[str, Any]) -> Principal | None:
     """Return the caller for flask-jwt-extended's `current_user`; None answers 401."""
-    return repository.principal_of(access_tokens._read(claims, ""))
+    return repository.principal_of(access_tokens.read(claims, ""))

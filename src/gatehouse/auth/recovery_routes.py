@@ -8,8 +8,11 @@ from gatehouse.auth.schemas import EmailIn, ResetConfirmIn, VerifyIn
 from gatehouse.auth.vocabulary import CONFIRMATIONS, MAIL_REQUESTS
 from gatehouse.infra import limits
 from gatehouse.one_time import Purpose
+from gatehouse.users import Accepted
 from gatehouse.web import access
 from gatehouse.web.transaction import in_unit
+
+ACCEPTED = {"status": "accepted", "detail": "If the address is an account's, a mail is sent."}
 
 
 @blueprint.post("/verify-email")
@@ -38,13 +41,14 @@ def verify_email(body: dict[str, Any]) -> None:
 @access.public
 @blueprint.arguments(EmailIn)
 @in_unit
-@blueprint.response(202)
-def resend_verification(body: dict[str, Any]) -> None:
+@blueprint.response(202, Accepted)
+def resend_verification(body: dict[str, Any]) -> dict[str, str]:
     """Send the verification mail again
 
     Answers 202 for every address; a mail goes to an unverified account's, five an hour at most.
     """
     verification.request_resend(body["email"])
+    return ACCEPTED
 
 
 @blueprint.post("/password-reset")
@@ -52,13 +56,14 @@ def resend_verification(body: dict[str, Any]) -> None:
 @access.public
 @blueprint.arguments(EmailIn)
 @in_unit
-@blueprint.response(202)
-def request_password_reset(body: dict[str, Any]) -> None:
+@blueprint.response(202, Accepted)
+def request_password_reset(body: dict[str, Any]) -> dict[str, str]:
     """Ask for a password reset mail
 
     Answers 202 for every address; a mail goes to an active account's, five an hour at most.
     """
     recovery.request_reset(body["email"], origin=access.origin())
+    return ACCEPTED
 
 
 @blueprint.post("/password-reset/confirm")

@@ -14,7 +14,7 @@ from gatehouse.core.text import fold
 from gatehouse.infra import db
 from gatehouse.roles import Role, UserRole
 from gatehouse.sessions import Session
-from gatehouse.users import columns as User
+from gatehouse.users import User
 
 # Built once: what is bound at each request is the session, the person and the time.
 _ACCESS = (

@@ -4,7 +4,7 @@ from gatehouse.core.errors import Forbidden, TooManyRequests
 
 
 class GuessingThrottled(TooManyRequests):
-    """Too many guesses at one account, existing or not; it opens by itself (NIST 800-63B, 3.2.2)."""
+    """Too many guesses at one account, existing or not (NIST 800-63B, 3.2.2); opens by itself."""
 
     code = "too_many_attempts"
     title = "Too many attempts"

@@ -89,8 +89,8 @@ def clear(key: str) -> None:
     )
 
 
-def is_known_place(user_id: ColumnElement[UUID], place: str, now: datetime) -> ColumnElement[bool]:
-    """Return the condition that a person has logged in from `place`, for use in a query."""
+def is_known_place(user_id: Any, place: str, now: datetime) -> ColumnElement[bool]:
+    """Return the condition that the person of a column has logged in from `place`."""
     recent = (
         select(KnownPlace.place)
         .where(KnownPlace.user_id == user_id, KnownPlace.last_used_at > now - PLACES_KEPT_FOR)

@@ -2,12 +2,12 @@
 
 from gatehouse.feature import Feature
 from gatehouse.users.errors import EmailTaken, LastSuperAdmin, UsernameTaken, UserNotFound
-from gatehouse.users.models import columns
+from gatehouse.users.models import User
 from gatehouse.users.names import fold_login_name
 from gatehouse.users.rendering import PUBLIC_COLUMNS, document, render
 from gatehouse.users.repository import by_id, by_login_name, found
 from gatehouse.users.routes import blp
-from gatehouse.users.schemas import UserCreate, UserOut
+from gatehouse.users.schemas import Accepted, UserCreate, UserOut
 from gatehouse.users.service.administration import (
     raise_epoch,
     send_password_reset,
@@ -36,8 +36,10 @@ from gatehouse.users.vocabulary import (
 __all__ = [
     "MAILS_TO_PERSON",
     "PUBLIC_COLUMNS",
+    "Accepted",
     "EmailTaken",
     "LastSuperAdmin",
+    "User",
     "UserCreate",
     "UserEvent",
     "UserNotFound",
@@ -49,7 +51,6 @@ __all__ = [
     "by_login_name",
     "change",
     "check_password",
-    "columns",
     "confirm_email_change",
     "create",
     "delete",

@@ -40,10 +40,9 @@ class TargetOutranks(Forbidden):
     title = "The account holds more rights than you do"
 
 
-class RoleOutranks(Forbidden):
+class RoleOutranks(TargetOutranks):
     """Nobody grants or takes a role with a permission that they do not hold."""
 
-    code = "role_outranks"
     title = "The role holds more rights than you do"
 
 

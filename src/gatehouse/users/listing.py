@@ -1,4 +1,4 @@
-"""The SQL of the list of accounts: one statement for a page, roles included, and one for a count."""
+"""The SQL of the list of accounts: one statement a page, roles included, and one for a count."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -42,7 +42,9 @@ def is_descending(filters: Mapping[str, Any]) -> bool:
 
 def _conditions(filters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     is_deleted = users.c.deleted_at.is_not(None)
-    conditions = [is_deleted if filters["deleted"] else users.c.deleted_at.is_(None)]
+    conditions: list[ColumnElement[bool]] = [
+        is_deleted if filters["deleted"] else users.c.deleted_at.is_(None)
+    ]
     for name in ("is_active", "is_verified"):
         if name in filters:
             conditions.append(users.c[name].is_(filters[name]))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Row
 
@@ -71,4 +71,4 @@ def render(row: Mapping[str, Any], roles: Iterable[str]) -> dict[str, Any]:
 
 def document(row: Row[Any]) -> dict[str, Any]:
     """Return the User JSON of a row of the repository's shown columns."""
-    return render(row._mapping, row.role_names)
+    return render(cast("Mapping[str, Any]", row._mapping), row.role_names)

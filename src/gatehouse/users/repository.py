@@ -13,6 +13,7 @@ from gatehouse.core.errors import PreconditionFailed
 from gatehouse.core.ids import parse_id
 from gatehouse.core.permissions import SUPER_ADMIN
 from gatehouse.infra import db
+from gatehouse.roles import Role, UserRole
 from gatehouse.users.errors import EmailTaken, UsernameTaken
 from gatehouse.users.models import users
 from gatehouse.users.names import fold_login_name
@@ -49,12 +50,27 @@ def found(text: str) -> Row[Any] | None:
     )
 
 
+def roles_held(user_id: UUID) -> list[tuple[str, list[str]]] | None:
+    """Return names and permissions of a living account's roles, read outside of any unit."""
+    rows = db.reader.rows(
+        select(Role.name, Role.permissions)
+        .select_from(users)
+        .outerjoin(UserRole, UserRole.user_id == users.c.id)
+        .outerjoin(Role, Role.id == UserRole.role_id)
+        .where(users.c.id == user_id, _IS_LIVING)
+    )
+    if not rows:
+        return None
+    return [(row.name, row.permissions) for row in rows if row.name is not None]
+
+
 def email_owner(email_folded: str) -> Row[Any] | None:
     """Return id and address of the living account with this folded address, in the unit."""
     statement = select(users.c.id, users.c.email).where(
         users.c.email_folded == email_folded, _IS_LIVING
     )
-    return db.session.execute(statement).one_or_none()
+    owner: Row[Any] | None = _first(statement)
+    return owner
 
 
 def locked(user_id: UUID) -> Row[Any] | None:
@@ -68,7 +84,8 @@ def locked(user_id: UUID) -> Row[Any] | None:
         .where(users.c.id == user_id)
         .with_for_update(key_share=True, of=users)
     )
-    return db.session.execute(statement).one_or_none()
+    row: Row[Any] | None = _first(statement)
+    return row
 
 
 def shown(user_id: UUID) -> Row[Any]:
@@ -95,7 +112,7 @@ def has_other_super_admin(user_id: UUID) -> bool:
 
 def add(values: Mapping[str, Any]) -> None:
     """Insert an account in a savepoint; raises EmailTaken or UsernameTaken."""
-    _colliding(insert(users).values(**values))
+    _colliding(insert(users).values(**values).returning(users.c.id))
 
 
 def change(
@@ -137,11 +154,14 @@ def set_columns(
     return db.session.execute(statement).scalar_one_or_none()
 
 
+def _first(statement: Any) -> Any:
+    return db.session.execute(statement).one_or_none()
+
+
 def _colliding(statement: Any) -> Any:
     try:
         with db.session.begin_nested():
-            result = db.session.execute(statement)
-            return result.first() if result.returns_rows else None
+            return _first(statement)
     except IntegrityError as error:
         taken = _TAKEN.get(db.violated(error))
         if taken is None:

@@ -20,7 +20,6 @@ from gatehouse.web.schemas import (
 
 LOCALE_PATTERN = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*"
 SORTS = ("created_at", "email", "username")
-_CLEARED = {"metadata": {"description": "The empty string takes it away."}}
 
 
 class UserOut(Schema):
@@ -78,7 +77,11 @@ class OwnPatch(Schema):
     it is one's own. The present address cancels a change that waits.
     """
 
-    name = Text(min=0, max=NAME_LENGTH, **_CLEARED)
+    name = Text(
+        min=0,
+        max=NAME_LENGTH,
+        metadata={"description": "The empty string takes it away."},
+    )
     username = Username()
     locale = Text(min=2, max=LOCALE_LENGTH, pattern=LOCALE_PATTERN)
     email = EmailField()

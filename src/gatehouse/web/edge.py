@@ -60,9 +60,9 @@ def admit() -> None:
 
 @lru_cache(maxsize=256)
 def _takes_json(accept: str) -> bool:
-    if "*/*" in accept and "json" not in accept:
+    if "/" not in accept:  # not a media range at all
         return True
     wanted = parse_accept_header(accept, MIMEAccept)
-    return not wanted or any(
+    return any(
         wanted.quality(kind) > 0 for kind in (json.MIME_TYPE, "application/problem+json")
     )

@@ -108,7 +108,9 @@ class EmailField(_Strict):
         if len(text) > MAX_EMAIL or not is_drawable(text):
             raise ValidationError("Not a valid e-mail address.")
         try:
-            address = validate_email(text, check_deliverability=False, allow_smtputf8=False)
+            address = validate_email(
+                text, strict=True, check_deliverability=False, allow_smtputf8=False
+            )
         except EmailNotValidError:
             raise ValidationError("Not a valid e-mail address.") from None
         if any(_mixes_scripts(label) for label in address.domain.split(".")):

@@ -18,7 +18,7 @@ REQUEST_ID = "gatehouse.request_id"
 IS_UNTRUSTED_HOST = "gatehouse.is_untrusted_host"
 _ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
-_ADDRESS = re.compile(r"(?:[0-9.]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
+_ADDRESS = re.compile(r"(?:(?:[0-9.]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?)?")
 _PROBES = ("/health", "/ready")
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -54,7 +54,7 @@ class Edge:
         host = environ.get("HTTP_HOST", "")
         if self._is_ours(host):
             return True
-        # Load balancers and container runtimes probe by address, and learn nothing else.
+        # Load balancers and container runtimes probe by address or without any name.
         return environ["PATH_INFO"] in _PROBES and _ADDRESS.fullmatch(host) is not None
 
 
@@ -66,8 +66,10 @@ def request_id_of(given: str | None) -> str:
 def host_check(trusted: Collection[str]) -> Callable[[str], bool]:
     """Return a cached check of Host headers; a leading dot in `trusted` covers subdomains.
 
-    Without any trusted ones it refuses only what is no host (RFC 9112, section 3.2).
+    Without any, or with `*`, it refuses only what is no host (RFC 9112, section 3.2).
     """
+    if "*" in trusted:
+        trusted = ()
     exact = frozenset(host.lstrip(".").lower() for host in trusted)
     suffixes = tuple(host.lower() for host in trusted if host.startswith("."))
 

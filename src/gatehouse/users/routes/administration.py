@@ -46,9 +46,7 @@ def unlock(user_id: UUID) -> None:
 @blp.response(202, Accepted)
 def reset_password(user_id: UUID) -> dict[str, str]:
     """Mail a link for a new password to the person; at most five mails an hour."""
-    administration.send_password_reset(
-        user_id, actor=access.principal(), origin=access.origin()
-    )
+    administration.send_password_reset(user_id, actor=access.principal(), origin=access.origin())
     return {"status": "accepted", "detail": "The mail will be sent."}
 
 

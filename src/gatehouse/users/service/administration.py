@@ -3,14 +3,13 @@
 from typing import Any
 from uuid import UUID
 
-from gatehouse import audit, guessing, one_time, sessions
-from gatehouse.core.events import Event
+from gatehouse import guessing, one_time, sessions
 from gatehouse.core.principal import Origin, Principal
 from gatehouse.infra import db
 from gatehouse.users import repository
-from gatehouse.users.errors import UserNotFound
 from gatehouse.users.models import users
 from gatehouse.users.service import mails, profile, rank
+from gatehouse.users.service.ledger import record
 from gatehouse.users.vocabulary import UserEvent, UserPermission
 
 
@@ -18,7 +17,7 @@ def unlock(user_id: UUID, *, actor: Principal | None, origin: Origin) -> None:
     """Forget the wrong guesses at an account, in the present unit."""
     _admit(user_id, actor)
     guessing.clear(user_id)
-    _record(UserEvent.UNLOCKED, user_id, actor=actor, origin=origin)
+    record(UserEvent.UNLOCKED, user_id, actor=actor, origin=origin)
 
 
 def send_password_reset(user_id: UUID, *, actor: Principal | None, origin: Origin) -> None:
@@ -37,7 +36,7 @@ def send_password_reset(user_id: UUID, *, actor: Principal | None, origin: Origi
             address=row.email,
             epoch=row.session_epoch,
         )
-        _record(UserEvent.PASSWORD_RESET_REQUESTED, user_id, actor=actor, origin=origin)
+        record(UserEvent.PASSWORD_RESET_REQUESTED, user_id, actor=actor, origin=origin)
 
 
 def sessions_of(user_id: UUID, *, actor: Principal) -> list[dict[str, Any]]:
@@ -50,7 +49,7 @@ def end_sessions_of(user_id: UUID, *, actor: Principal | None, origin: Origin) -
     """End every session of a person at once, access tokens included, in the present unit."""
     _admit(user_id, actor)
     raise_epoch(user_id)
-    _record(sessions.SessionEvent.ALL_ENDED, user_id, actor=actor, origin=origin)
+    record(sessions.SessionEvent.ALL_ENDED, user_id, actor=actor, origin=origin)
 
 
 def raise_epoch(user_id: UUID, *, keep_session_id: UUID | None = None) -> int | None:
@@ -66,9 +65,3 @@ def _admit(user_id: UUID, actor: Principal | None) -> Any:
     row = profile.living(user_id, expected_version=None)
     rank.require(actor, UserPermission.UPDATE, target_id=user_id)
     return row
-
-
-def _record(
-    event: Event, user_id: UUID, *, actor: Principal | None, origin: Origin
-) -> None:
-    audit.record(event, actor_id=actor and actor.user_id, subject_id=user_id, origin=origin)

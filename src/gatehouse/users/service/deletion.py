@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
-from gatehouse import audit, one_time, sessions
+from gatehouse import one_time, sessions
 from gatehouse.core import clock
 from gatehouse.core.principal import Origin, Principal
 from gatehouse.settings import settings
@@ -14,6 +14,7 @@ from gatehouse.users import repository
 from gatehouse.users.errors import RetentionOver, UsernameTaken, UserNotFound
 from gatehouse.users.models import users
 from gatehouse.users.service import profile, rank
+from gatehouse.users.service.ledger import record
 from gatehouse.users.vocabulary import UserEvent, UserPermission
 
 
@@ -27,9 +28,7 @@ def delete(
     """Delete an account softly, in the present unit: its sessions end and its names are free."""
     is_own = actor is not None and actor.user_id == user_id
     profile.living(user_id, expected_version=expected_version)
-    rank.require_to_close(
-        actor, None if is_own else UserPermission.DELETE, target_id=user_id
-    )
+    rank.require_to_close(actor, None if is_own else UserPermission.DELETE, target_id=user_id)
     values = {
         "deleted_at": clock.now(),
         "session_epoch": users.c.session_epoch + 1,
@@ -38,9 +37,7 @@ def delete(
     repository.change(user_id, values, expected_version=expected_version)
     sessions.revoke_all(user_id)
     one_time.revoke_all(user_id)
-    audit.record(
-        UserEvent.DELETED, actor_id=actor and actor.user_id, subject_id=user_id, origin=origin
-    )
+    record(UserEvent.DELETED, user_id, actor=actor, origin=origin)
 
 
 def restore(user_id: UUID, *, actor: Principal | None, origin: Origin) -> Row[Any]:
@@ -69,11 +66,6 @@ def restore(user_id: UUID, *, actor: Principal | None, origin: Origin) -> Row[An
         lost.append("username")
         values |= {"username": None, "username_folded": None}
         repository.change(user_id, values, where=is_deleted)
-    audit.record(
-        UserEvent.RESTORED,
-        actor_id=actor and actor.user_id,
-        subject_id=user_id,
-        origin=origin,
-        details={"lost": lost} if lost else None,
-    )
+    details = {"lost": lost} if lost else None
+    record(UserEvent.RESTORED, user_id, actor=actor, origin=origin, details=details)
     return repository.shown(user_id)

@@ -16,6 +16,7 @@ from gatehouse.users import repository
 from gatehouse.users.errors import EmailTaken
 from gatehouse.users.models import users
 from gatehouse.users.service import mails
+from gatehouse.users.service.ledger import record
 from gatehouse.users.vocabulary import MAILS_TO_PERSON, UserEvent
 
 
@@ -28,7 +29,9 @@ def admit(user_id: UUID, body: Mapping[str, Any], *, is_own: bool, origin: Origi
     if is_own:
         password = body.get("current_password")
         if password is None:
-            raise Unprocessable(errors={"current_password": ["Needed to change the e-mail address."]})
+            raise Unprocessable(
+                errors={"current_password": ["Needed to change the e-mail address."]}
+            )
         guessing.check_current_password(user_id, password, origin=origin)
     limits.hit(MAILS_TO_PERSON, str(user_id))
 
@@ -61,12 +64,7 @@ def announce(row: Row[Any], address: str, *, actor: Principal | None, origin: Or
     else:
         mails.tell_owner_of(fold(address))
     mail.queue("email_change_notice", to=row.email, user_id=row.id, context={})
-    audit.record(
-        UserEvent.EMAIL_CHANGE_REQUESTED,
-        actor_id=actor and actor.user_id,
-        subject_id=row.id,
-        origin=origin,
-    )
+    record(UserEvent.EMAIL_CHANGE_REQUESTED, row.id, actor=actor, origin=origin)
 
 
 def confirm_email_change(user_id: UUID, address: str, *, origin: Origin) -> None:
@@ -87,9 +85,7 @@ def confirm_email_change(user_id: UUID, address: str, *, origin: Origin) -> None
     repository.change(user_id, values)
     # What was sent to the old address is dead (R66).
     one_time.revoke_all(user_id)
-    audit.record(
-        UserEvent.EMAIL_CHANGED, actor_id=user_id, subject_id=user_id, origin=origin
-    )
+    audit.record(UserEvent.EMAIL_CHANGED, actor_id=user_id, subject_id=user_id, origin=origin)
 
 
 def mark_verified(user_id: UUID, address: str) -> bool:
@@ -101,5 +97,3 @@ def mark_verified(user_id: UUID, address: str) -> bool:
     return repository.change(
         user_id, {"is_verified": True}, where=is_due & users.c.deleted_at.is_(None)
     )
-
-

@@ -90,7 +90,7 @@ def set_password(
     )
 
 
-def rehash(user_id: UUID, new_hash: str, *, verified: str) -> bool:
+def rehash(user_id: UUID, *, verified_hash: str, new_hash: str) -> bool:
     """Replace a hash by a stronger one of the same password, in the present unit.
 
     Nothing happens when the password was changed meanwhile; the epoch stays.
@@ -98,19 +98,17 @@ def rehash(user_id: UUID, new_hash: str, *, verified: str) -> bool:
     epoch = repository.set_columns(
         user_id,
         {"password_hash": new_hash},
-        where=users.c.password_hash == verified,
+        where=users.c.password_hash == verified_hash,
     )
     return epoch is not None
 
 
-def assign_password(
-    user_id: UUID, password: str, *, is_permanent: bool, origin: Origin
-) -> None:
+def assign_password(user_id: UUID, password: str, *, is_permanent: bool, origin: Origin) -> None:
     """Give a person a password from the command line; it must be changed unless permanent."""
     row = repository.found(str(user_id))
     if row is None or row.deleted_at is not None:
         raise UserNotFound
-    check_password(password, row._mapping)
+    check_password(password, row._asdict())
     password_hash = hashing.hash_now(password)
     with db.unit():
         set_password(

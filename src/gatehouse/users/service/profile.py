@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
-from gatehouse import audit, sessions
+from gatehouse import sessions
 from gatehouse.core.errors import PreconditionFailed, Unprocessable
 from gatehouse.core.principal import Origin, Principal
 from gatehouse.core.text import fold
@@ -15,6 +15,7 @@ from gatehouse.users import repository
 from gatehouse.users.errors import UserNotFound
 from gatehouse.users.models import users
 from gatehouse.users.service import email_change, rank
+from gatehouse.users.service.ledger import record
 from gatehouse.users.vocabulary import UserEvent, UserPermission
 
 
@@ -47,7 +48,7 @@ def change(
         if "email" in changes:
             email_change.refuse_taken(user_id, changes["email"])
         repository.change(user_id, values, expected_version=expected_version)
-        _record(row, changes, actor=actor, origin=origin)
+        _tell(row, changes, actor=actor, origin=origin)
         if "email" in changes:
             email_change.announce(row, changes["email"], actor=actor, origin=origin)
         return repository.shown(user_id)
@@ -84,22 +85,16 @@ def _values(changes: Mapping[str, Any], row: Row[Any]) -> dict[str, Any]:
     return values
 
 
-def _record(
+def _tell(
     row: Row[Any], changes: Mapping[str, Any], *, actor: Principal | None, origin: Origin
 ) -> None:
     """Write what happened to the ledger: the names of members, never what they hold."""
     named = sorted(set(changes) - {"email", "is_active"})
-    actor_id = actor and actor.user_id
     if named:
-        audit.record(
-            UserEvent.CHANGED,
-            actor_id=actor_id,
-            subject_id=row.id,
-            origin=origin,
-            details={"members": named},
-        )
+        details = {"members": named}
+        record(UserEvent.CHANGED, row.id, actor=actor, origin=origin, details=details)
     if "is_active" in changes and changes["is_active"] != row.is_active:
         if row.is_active:
             sessions.revoke_all(row.id)
         event = UserEvent.DEACTIVATED if row.is_active else UserEvent.ACTIVATED
-        audit.record(event, actor_id=actor_id, subject_id=row.id, origin=origin)
+        record(event, row.id, actor=actor, origin=origin)

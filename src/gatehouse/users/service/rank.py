@@ -10,7 +10,7 @@ from gatehouse import roles
 from gatehouse.core.permissions import SUPER_ADMIN, Permission
 from gatehouse.core.principal import Principal
 from gatehouse.users import repository
-from gatehouse.users.errors import LastSuperAdmin, TargetOutranks
+from gatehouse.users.errors import LastSuperAdmin, TargetOutranks, UserNotFound
 from gatehouse.web.access import MissingPermission
 
 
@@ -50,4 +50,14 @@ def require_to_close(
 
 
 def require_to_read(actor: Principal, permission: Permission, *, target_id: UUID) -> None:
-    """Do as `require` where nothing is written, by what the access check has learned."""
+    """Do as `require` where nothing is written, by what the access check has just read.
+
+    Raises UserNotFound, MissingPermission or TargetOutranks.
+    """
+    held = repository.roles_held(target_id)
+    if held is None:
+        raise UserNotFound
+    if not actor.may(permission):
+        raise MissingPermission(permission)
+    if actor.user_id != target_id and not actor.outranks_or_equals(roles.expand(held)):
+        raise TargetOutranks

@@ -18,6 +18,7 @@ from gatehouse.settings import settings
 from gatehouse.users import repository
 from gatehouse.users.errors import EmailTaken, RegistrationClosed, UsernameTaken
 from gatehouse.users.service import mails, rank, roles_of
+from gatehouse.users.service.ledger import id_of, record
 from gatehouse.users.service.passwords import check_password
 from gatehouse.users.vocabulary import UserEvent, UserPermission
 from gatehouse.web.access import MissingPermission
@@ -55,16 +56,11 @@ def create(
         values = _values(body, password_hash=password_hash) | {
             "must_change_password": not is_permanent,
             "is_active": body.get("is_active", True),
-            "created_by": actor and actor.user_id,
+            "created_by": id_of(actor),
         }
         user_id = _insert(values, wanted, actor=actor, origin=origin)
-        audit.record(
-            UserEvent.CREATED,
-            actor_id=actor and actor.user_id,
-            subject_id=user_id,
-            origin=origin,
-            details={"roles": sorted(wanted), "is_password_permanent": is_permanent},
-        )
+        details = {"roles": sorted(wanted), "is_password_permanent": is_permanent}
+        record(UserEvent.CREATED, user_id, actor=actor, origin=origin, details=details)
         return repository.shown(user_id)
 
 
@@ -109,7 +105,7 @@ def _insert(
         )
         raise
     for name in wanted:
-        roles.grant(user_id, name, granted_by=actor and actor.user_id)
+        roles.grant(user_id, name, granted_by=id_of(actor))
     mails.queue_link(
         "verify_email",
         one_time.Purpose.VERIFY_EMAIL,
@@ -147,10 +143,10 @@ def _values(body: Body, *, password_hash: str) -> dict[str, Any]:
 def _record_refusal(
     reason: str, *, actor: Principal | None, subject_id: UUID | None, origin: Origin
 ) -> None:
-    audit.record(
+    record(
         UserEvent.REGISTRATION_REFUSED,
-        actor_id=actor and actor.user_id,
-        subject_id=subject_id,
+        subject_id,
+        actor=actor,
         origin=origin,
         details={"reason": reason},
     )

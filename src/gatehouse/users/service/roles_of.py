@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
-from gatehouse import audit, roles
+from gatehouse import roles
 from gatehouse.core.errors import Unprocessable
 from gatehouse.core.permissions import SUPER_ADMIN
 from gatehouse.core.principal import Origin, Principal
@@ -14,6 +14,7 @@ from gatehouse.infra import mail
 from gatehouse.users import repository
 from gatehouse.users.errors import RoleOutranks
 from gatehouse.users.service import profile, rank
+from gatehouse.users.service.ledger import id_of, record
 from gatehouse.users.vocabulary import UserEvent
 
 
@@ -40,7 +41,7 @@ def replace(
         for name in sorted(taken):
             roles.take(user_id, name)
         for name in sorted(granted):
-            roles.grant(user_id, name, granted_by=actor and actor.user_id)
+            roles.grant(user_id, name, granted_by=id_of(actor))
         repository.change(user_id, {}, expected_version=expected_version)
         _tell(row, granted=granted, taken=taken, actor=actor, origin=origin)
     return repository.shown(user_id)
@@ -88,12 +89,6 @@ def _tell(
 ) -> None:
     """Write the change to the ledger and to its owner (R114)."""
     changes = {"granted": sorted(granted), "taken": sorted(taken)}
-    audit.record(
-        UserEvent.ROLES_CHANGED,
-        actor_id=actor and actor.user_id,
-        subject_id=row.id,
-        origin=origin,
-        details=changes,
-    )
+    record(UserEvent.ROLES_CHANGED, row.id, actor=actor, origin=origin, details=changes)
     context = {"roles": list(roles.names_of(row.id))}
     mail.queue("roles_changed", to=row.email, user_id=row.id, context=context)

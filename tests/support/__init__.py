@@ -1,0 +1,1 @@
+"""What tests share: a client of the API, databases, mail, a clock, forged tokens, races."""

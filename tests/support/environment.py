@@ -1,0 +1,31 @@
+"""The settings of tests: nothing comes from the process environment or from a file."""
+
+from pathlib import Path
+
+from gatehouse.settings import Settings
+
+SECRET_KEY = "7d1f0c5e9ab24836" * 4
+DATA_KEYS = "d3VmZnR6Z2hqa2xxd2VydHl1aW9wYXNkZmdoamtsengxMjM="[:44]
+THREADS = "8"
+
+
+def environ(directory: Path, database_url: str, **more: str) -> dict[str, str]:
+    """Return the variables of a service that tests build."""
+    return {
+        "INSTANCE_DIR": str(directory),
+        "DATABASE_URL": database_url,
+        "SECRET_KEY": SECRET_KEY,
+        "DATA_KEYS": DATA_KEYS,
+        "BCRYPT_ROUNDS": "4",
+        "THREADS": THREADS,
+        "WORKERS": "1",
+        "LOG_LEVEL": "WARNING",
+        "LOG_FORMAT": "json",
+        "PUBLIC_URL": "http://127.0.0.1:8000",
+        **more,
+    }
+
+
+def settings(directory: Path, database_url: str, **more: str) -> Settings:
+    """Return settings for tests."""
+    return Settings.load(environ(directory, database_url, **more))

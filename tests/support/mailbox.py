@@ -1,0 +1,47 @@
+"""The mail that the service has sent: files, and the tokens in them."""
+
+import re
+from collections.abc import Callable
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+
+_TOKEN = re.compile(r"^([0-9a-f-]{36}\.[0-9a-f]{64})$", re.MULTILINE)
+
+
+class Mailbox:
+    """Everything that was sent, the oldest first; `deliver` makes the service send what is due."""
+
+    def __init__(self, instance_dir: Path, deliver: Callable[[], object]) -> None:
+        self._folder = instance_dir / "mail"
+        self._deliver = deliver
+
+    def messages(self) -> list[EmailMessage]:
+        """Return all messages, after those that are due were sent."""
+        self._deliver()
+        paths = sorted(self._folder.glob("*.eml"))
+        found = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in paths]
+        return [message for message in found if isinstance(message, EmailMessage)]
+
+    def to(self, address: str) -> list[EmailMessage]:
+        """Return the messages to one address, byte for byte."""
+        return [message for message in self.messages() if message["To"] == address]
+
+    def subjects(self, address: str) -> list[str]:
+        """Return the subjects of the messages to one address."""
+        return [str(message["Subject"]) for message in self.to(address)]
+
+    def tokens(self, address: str) -> list[str]:
+        """Return the one-time tokens that were sent to one address, the oldest first."""
+        return [token for message in self.to(address) for token in _TOKEN.findall(text(message))]
+
+    def token(self, address: str) -> str:
+        """Return the newest one-time token that was sent to one address."""
+        return self.tokens(address)[-1]
+
+
+def text(message: EmailMessage) -> str:
+    """Return the plain text of a message."""
+    body = message.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content()).replace("\r\n", "\n")
