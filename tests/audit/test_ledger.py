@@ -15,9 +15,13 @@ from tests.audit.house import ORIGIN, Happening, House
 
 
 def test_a_fact_is_gone_with_the_act_that_failed(house: House) -> None:
-    with pytest.raises(ZeroDivisionError), house.app.app_context(), db.unit():
-        audit.record(Happening.HAPPENED, actor_id=None, subject_id=None, origin=ORIGIN)
-        raise ZeroDivisionError
+    def fail() -> None:
+        with house.app.app_context(), db.unit():
+            audit.record(Happening.HAPPENED, actor_id=None, subject_id=None, origin=ORIGIN)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert house.events("test.happened") == []
 
 
@@ -33,7 +37,8 @@ def test_what_a_stranger_repeats_is_counted_and_fills_no_disk(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """R112: throttled requests are one row a window, and one write a second."""
-    monkeypatch.setattr(tally, "monotonic", lambda: now)
+    readings = iter([100.0] * 500 + [101.5] * 3)
+    monkeypatch.setattr(tally, "monotonic", lambda: next(readings))
     person, writes = new_id(), 0
 
     def count(*_: object) -> None:
@@ -42,7 +47,7 @@ def test_what_a_stranger_repeats_is_counted_and_fills_no_disk(
 
     with house.app.app_context():
         event.listen(db.sqlalchemy.engine, "commit", count)
-        for now in [100.0] * 500 + [101.5]:
+        for _ in range(501):
             audit.record_throttled(Happening.REPEATED, subject_id=person, origin=ORIGIN)
         audit.record_throttled(Happening.REPEATED, subject_id=None, origin=ORIGIN)
     rows = house.events("test.repeated")

@@ -55,10 +55,17 @@ def app(request: pytest.FixtureRequest, make_app: MakeApp) -> Iterator[Flask]:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def _create_outbox(app: Flask) -> None:
+@pytest.fixture
+def outbox() -> Callable[[Flask], Flask]:
+    """Give an application its outbox, unless another one of the same database did."""
+    return _create_outbox
+
+
+def _create_outbox(app: Flask) -> Flask:
     app.config["SETTINGS"].instance_dir.mkdir(parents=True, exist_ok=True)
     with app.app_context():
         db.metadata.create_all(db.sqlalchemy.engine, tables=[OutboxEntry.metadata.tables["outbox"]])
+    return app
 
 
 def _close(app: Flask) -> None:

@@ -9,7 +9,7 @@ from gatehouse import roles
 from gatehouse.core.ids import new_id
 from gatehouse.core.principal import Principal
 from gatehouse.infra import db
-from gatehouse.roles import catalogue, service
+from gatehouse.roles import service
 from gatehouse.users.models import users
 from gatehouse.web.access import MissingPermission
 from tests.audit.house import ORIGIN, House
@@ -80,7 +80,7 @@ def test_rights_that_were_taken_meanwhile_are_gone(house: House, what: str) -> N
             user_id=boss,
             session_id=new_id(),
             roles=frozenset({"super_admin"}),
-            permissions=catalogue.catalogue(),
+            permissions=roles.catalogue(),
             auth_time=None,  # type: ignore[arg-type]
             amr=(),
             user={},

@@ -1,7 +1,7 @@
 """A database for each test: a copy of one that was migrated once a process."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -77,7 +77,10 @@ class PostgreSql:
 def build(found: Settings) -> None:
     """Bring an empty database to the newest revision, with built-in roles and a signing key."""
     with application(found) as app, app.app_context():
-        upgrade(directory=str(MIGRATIONS))
+        if (MIGRATIONS / "env.py").exists():
+            upgrade(directory=str(MIGRATIONS))
+        else:
+            db.metadata.create_all(db.sqlalchemy.engine)
         with db.unit():
             roles.ensure_built_in()
         keys.ensure()
@@ -104,8 +107,8 @@ def close(app: Flask) -> None:
         client.connection_pool.disconnect()
 
 
-Builder = Callable[[], Sqlite | PostgreSql]
-
-
 def _file(path: Path) -> str:
     return f"sqlite:///{path}"
+
+
+Database = Sqlite | PostgreSql

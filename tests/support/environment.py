@@ -5,7 +5,7 @@ from pathlib import Path
 from gatehouse.settings import Settings
 
 SECRET_KEY = "7d1f0c5e9ab24836" * 4
-DATA_KEYS = "d3VmZnR6Z2hqa2xxd2VydHl1aW9wYXNkZmdoamtsengxMjM="[:44]
+DATA_KEYS = "b7CP6CbjU_6pwY2ryAKYihVmZzJUWxxetL9hu70GJVU="
 THREADS = "8"
 
 

@@ -164,7 +164,8 @@ def test_r85_large_bodies_are_413_before_they_are_read(client: FlaskClient) -> N
     unread = {"wsgi.input": Unread(), "CONTENT_LENGTH": "20000000"}
     response = client.post(URL, headers=JSON, environ_overrides=unread)
     assert _is_problem(response, 413)["code"] == "body_too_large"
-    response = client.get("/api/v1/from", headers={"Content-Length": "99999999999999999999"})
+    unread["CONTENT_LENGTH"] = "9" * 30
+    response = client.get("/api/v1/from", environ_overrides=unread)
     assert _is_problem(response, 413)["code"] == "body_too_large"
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from gatehouse import audit, guessing, one_time, sessions, users
+from gatehouse import audit, guessing, one_time, roles, sessions, users
 from gatehouse.auth import access_tokens, repository, second_factor
 from gatehouse.auth.errors import InvalidCredentials, PasswordChangeRequired
 from gatehouse.auth.vocabulary import LOGIN_FAILURES, REFRESH_SESSION, AuthEvent
@@ -14,6 +14,7 @@ from gatehouse.core.network import bucket
 from gatehouse.core.principal import Origin, Principal
 from gatehouse.infra import db, limits, mail
 from gatehouse.sessions import Session, SessionEvent
+from gatehouse.settings import settings
 
 FAILURES_WORTH_A_NOTICE = 10
 
@@ -63,10 +64,8 @@ def log_in(name: str, password: str, *, origin: Origin) -> Tokens:
             )
         refusal = _unfinished(account) or second_factor.refusal(account.id)
         if refusal is None:
-            session = _start(account, judgement, origin=origin)
-    if refusal is not None:
-        raise refusal
-    return tokens_of(session)
+            return tokens_of(_start(account, judgement, origin=origin))
+    raise refusal
 
 
 def refresh(token: str, *, origin: Origin) -> Tokens:
@@ -84,10 +83,18 @@ def reauthenticate(
     try:
         guessing.check_current_password(caller.user_id, password, origin=origin)
     except guessing.WrongPassword:
-        _record(AuthEvent.REAUTHENTICATION_FAILED, caller.user_id, origin=origin)
+        with db.unit():
+            _note(AuthEvent.REAUTHENTICATION_FAILED, caller.user_id, origin=origin)
         raise
-    _record(AuthEvent.REAUTHENTICATED, caller.user_id, origin=origin)
-    token = access_tokens.issue(caller.user_id, session_id, auth_time=clock.now(), amr=caller.amr)
+    with db.unit():
+        _note(AuthEvent.REAUTHENTICATED, caller.user_id, origin=origin)
+        token = access_tokens.issue(
+            caller.user_id,
+            session_id,
+            auth_time=clock.now(),
+            amr=caller.amr,
+            extra=_wanted_claims(caller.user_id),
+        )
     return {"access_token": token, "token_type": "Bearer", "expires_in": _expires_in()}
 
 
@@ -103,13 +110,14 @@ def end_other_sessions(caller: Principal, *, origin: Origin) -> None:
 
 
 def tokens_of(session: Session) -> Tokens:
-    """Return the tokens of a session's present generation."""
+    """Return the tokens of a session's present generation, in the caller's unit."""
     return Tokens(
         access_token=access_tokens.issue(
             session.user_id,
             session.id,
             auth_time=session.auth_time,
             amr=tuple(session.amr.split()),
+            extra=_wanted_claims(session.user_id),
         ),
         refresh_token=sessions.refresh_tokens.encode(session),
         expires_in=_expires_in(),
@@ -146,12 +154,22 @@ def _start(account: Any, judgement: guessing.Judgement, *, origin: Origin) -> Se
 def _record_failure(judgement: guessing.Judgement, *, origin: Origin) -> None:
     if not judgement.candidate.is_known_place:
         limits.count(LOGIN_FAILURES, bucket(origin.address))
-    _record(AuthEvent.LOGIN_FAILED, judgement.candidate.user_id, origin=origin)
-
-
-def _record(event: AuthEvent, subject_id: UUID | None, *, origin: Origin) -> None:
     with db.unit():
-        audit.record(event, actor_id=None, subject_id=subject_id, origin=origin)
+        _note(AuthEvent.LOGIN_FAILED, judgement.candidate.user_id, origin=origin)
+
+
+def _note(event: AuthEvent, subject_id: UUID | None, *, origin: Origin) -> None:
+    audit.record(event, actor_id=None, subject_id=subject_id, origin=origin)
+
+
+def _wanted_claims(user_id: UUID) -> dict[str, Any]:
+    """Return the claims that TOKEN_CLAIMS adds, for services that cannot ask back; in a unit."""
+    claims: dict[str, Any] = {}
+    if "roles" in settings.token_claims:
+        claims["roles"] = roles.names_of(user_id)
+    if "scope" in settings.token_claims:
+        claims["scope"] = " ".join(sorted(roles.permissions_of(user_id)))
+    return claims
 
 
 def _expires_in() -> int:

@@ -10,7 +10,10 @@ from gatehouse.auth.errors import (
     OAuthError,
     UnsupportedGrantType,
 )
+from gatehouse.auth.vocabulary import LOGIN
+from gatehouse.core.network import bucket
 from gatehouse.core.principal import Origin
+from gatehouse.infra import limits
 from gatehouse.sessions import RefreshTokenInvalid
 
 
@@ -19,6 +22,7 @@ def token(form: Mapping[str, Any], *, origin: Origin) -> login.Tokens:
     grant_type = form.get("grant_type")
     if grant_type == "password":
         name, password = _required(form, "username"), _required(form, "password")
+        limits.hit(LOGIN, bucket(origin.address))
         try:
             return login.log_in(name, password, origin=origin)
         except InvalidCredentials as refusal:

@@ -29,7 +29,7 @@ well_known = Blueprint("well-known", url_prefix="/.well-known", description="Pub
 
 
 @blueprint.post("/token")
-@limits.by_address(LOGIN)
+@limits.by_address(REFRESH)
 @access.public
 @blueprint.form(TokenForm)
 @blueprint.response(200, TokensOut)

@@ -32,11 +32,15 @@ _REFUSALS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (Exception, 500, "internal_error", "Internal Server Error"),
 )
 
+_CODING = "TRANSFER-ENCODING"
 _default_headers = wsgi.Response.default_headers
 
 
-def _nameless_headers(response: wsgi.Response) -> list[str]:
-    """Return gunicorn's own headers but the one that names the server."""
+def _own_headers(response: wsgi.Response) -> list[str]:
+    """Return gunicorn's own header lines, without the one that names it."""
+    if response.status_code == 400 and any(name == _CODING for name, _ in response.req.headers):
+        # After a malformed chunk nobody knows where the next request begins (R96).
+        response.force_close()
     return [line for line in _default_headers(response) if not line.startswith("Server:")]
 
 
@@ -47,7 +51,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Leave Ctrl-C to the main process, so that requests in flight finish there too."""
         super().init_signals()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        wsgi.Response.default_headers = _nameless_headers
+        wsgi.Response.default_headers = _own_headers
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
         """Answer what never reached the application, or what broke outside of it."""

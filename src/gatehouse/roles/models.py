@@ -18,7 +18,7 @@ DESCRIPTION_LENGTH = 200
 class Role(db.Model):
     """A named set of permissions; `version` is its ETag.
 
-    Read the permissions through `permissions.expand`: the row of super_admin lists none.
+    Read the permissions through `rights.expand`: the row of super_admin lists none.
     """
 
     __tablename__ = "roles"

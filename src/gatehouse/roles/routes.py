@@ -6,7 +6,7 @@ from uuid import UUID
 from flask import Response
 
 from gatehouse.infra import db
-from gatehouse.roles import catalogue, repository, service
+from gatehouse.roles import repository, rights, service
 from gatehouse.roles.errors import (
     BuiltInRole,
     RoleExists,
@@ -38,7 +38,7 @@ blp = Blueprint("roles", url_prefix="/api/v1")
 @blp.response(200, PermissionList)
 def list_permissions() -> dict[str, Any]:
     """List every permission that a role can hold."""
-    return {"permissions": [{"name": name} for name in sorted(catalogue.catalogue())]}
+    return {"permissions": [{"name": name} for name in sorted(rights.catalogue())]}
 
 
 @blp.get("/roles")

@@ -14,8 +14,8 @@ from gatehouse.core import clock
 from gatehouse.core.errors import PreconditionFailed
 from gatehouse.core.principal import Origin, Principal
 from gatehouse.roles import repository
-from gatehouse.roles.catalogue import catalogue, expand
 from gatehouse.roles.errors import BuiltInRole, RoleNotFound, TargetOutranks, UnknownPermission
+from gatehouse.roles.rights import catalogue, expand
 from gatehouse.roles.vocabulary import BUILT_IN, RoleEvent, RolePermission
 from gatehouse.web.access import MissingPermission
 

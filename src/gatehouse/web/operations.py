@@ -27,21 +27,25 @@ def complete(operation: Operation, view: Callable[..., Any], *, method: str, pat
     if lock is not None:
         operation["security"] = _security(lock)
         operation["x-lock"] = f"{lock.kind} {lock.permission or lock.purpose or ''}".strip()
-    has_etag = bool(getattr(view, "_has_etag", False))
     for status in [status for status in responses if status.startswith("2")]:
-        _add_success_headers(operation, status, method=method, has_etag=has_etag)
+        headers = components.headers(*_success_headers(operation, view, status))
+        if headers:
+            responses[status]["headers"] = headers
+    condition = _condition(view, method, path)
+    if condition is not None:
+        _add_parameter(operation, condition)
     codes: dict[int, set[str]] = {}
     for source in (
         _declared(view),
         _by_lock(lock),
         _by_input(operation, view, path),
-        _by_condition(method, has_etag=has_etag),
+        _by_condition(condition),
     ):
         for number, code in source:
             codes.setdefault(number, set()).add(code)
     for number in sorted(codes):
         responses.setdefault(str(number), _error(number, sorted(codes[number])))
-    if has_etag and method == "get":
+    if condition == "If-None-Match":
         responses["304"] = {"description": "Not Modified", "headers": components.headers("ETag")}
     responses["default"] = {
         "description": "Any other error.",
@@ -95,32 +99,40 @@ def _by_input(operation: Operation, view: Callable[..., Any], path: str) -> Code
         yield 404, "not_found"
 
 
-def _by_condition(method: str, *, has_etag: bool) -> Codes:
-    if has_etag and method != "get":
+def _by_condition(condition: str | None) -> Codes:
+    if condition == "If-Match":
         yield PreconditionFailed.status, PreconditionFailed.code
 
 
-def _add_success_headers(operation: Operation, status: str, *, method: str, has_etag: bool) -> None:
-    answer = operation["responses"][status]
-    parameters = operation.setdefault("parameters", [])
-    names = []
+def _condition(view: Callable[..., Any], method: str, path: str) -> str | None:
+    """Return the conditional header that a route honours; what is yet to be made has none."""
+    if not getattr(view, "_has_etag", False) or (method == "post" and "{" not in path):
+        return None
+    return "If-None-Match" if method == "get" else "If-Match"
+
+
+def _add_parameter(operation: Operation, condition: str) -> None:
+    told = {
+        "If-None-Match": "Answer 304 if this is still the version.",
+        "If-Match": "Change this version only; else 412.",
+    }
+    operation.setdefault("parameters", []).append(
+        {
+            "in": "header",
+            "name": condition,
+            "description": told[condition],
+            "schema": {"type": "string"},
+        }
+    )
+
+
+def _success_headers(operation: Operation, view: Callable[..., Any], status: str) -> Iterator[str]:
     if status == "201":
-        names.append("Location")
-    if any(parameter.get("name") == "cursor" for parameter in parameters):
-        names.append("Link")
-    if has_etag:
-        names.append("ETag")
-        condition, told = (
-            ("If-None-Match", "Answer 304 if this is still the version.")
-            if method == "get"
-            else ("If-Match", "Change this version only; else 412.")
-        )
-        schema = {"type": "string"}
-        parameters.append(
-            {"in": "header", "name": condition, "description": told, "schema": schema}
-        )
-    if names:
-        answer.setdefault("headers", {}).update(components.headers(*names))
+        yield "Location"
+    if any(parameter.get("name") == "cursor" for parameter in operation.get("parameters", ())):
+        yield "Link"
+    if getattr(view, "_has_etag", False) and status != "204":
+        yield "ETag"
 
 
 def _error(status: int, codes: list[str]) -> dict[str, Any]:

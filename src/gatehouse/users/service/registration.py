@@ -99,11 +99,12 @@ def _insert(
     try:
         repository.add(values)
     except (EmailTaken, UsernameTaken) as taken:
+        # Where both are taken, databases differ in what they tell first.
         owner = repository.email_owner(values["email_folded"])
-        _record_refusal(
-            taken.code, actor=actor, subject_id=owner.id if owner else None, origin=origin
-        )
-        raise
+        refusal = taken if owner is None else EmailTaken()
+        subject_id = None if owner is None else owner.id
+        _record_refusal(refusal.code, actor=actor, subject_id=subject_id, origin=origin)
+        raise refusal from None
     for name in wanted:
         roles.grant(user_id, name, granted_by=id_of(actor))
     mails.queue_link(

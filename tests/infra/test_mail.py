@@ -1,0 +1,367 @@
+"""Mail: to one stored address, harmless whatever stands in it, and not lost (F7, R63, R94, R95)."""
+
+import socket
+import stat
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from flask import Flask
+
+from gatehouse.core import clock
+from gatehouse.infra import db, jobs, logs, mail
+from gatehouse.infra.jobs import Permanent
+from tests.infra.conftest import MakeApp
+
+TOKEN = "0191d0c0-0000-7000-8000-123456789abc.3f9c2b7a61d04e88"
+TEMPLATES = (
+    "verify_email",
+    "email_change_confirm",
+    "email_change_notice",
+    "password_changed",
+    "password_reset",
+    "account_exists",
+    "login_after_failures",
+    "roles_changed",
+    "new_password_required",
+)
+
+
+class Sink:
+    """What a real mail server was told; its answers can be chosen."""
+
+    def __init__(self) -> None:
+        self.envelopes: list[Envelope] = []
+        self.answers: dict[str, str] = {}
+
+    async def handle_RCPT(  # noqa: PLR0917 - the server's signature
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if "RCPT" in self.answers:
+            return self.answers["RCPT"]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        if "DATA" in self.answers:
+            return self.answers["DATA"]
+        self.envelopes.append(envelope)
+        return "250 OK"
+
+    @property
+    def messages(self) -> list[EmailMessage]:
+        return [read(envelope.original_content or b"") for envelope in self.envelopes]
+
+
+@pytest.fixture
+def sink() -> Sink:
+    return Sink()
+
+
+@pytest.fixture
+def server(sink: Sink) -> Iterator[Controller]:
+    controller = Controller(
+        sink,
+        hostname="127.0.0.1",
+        port=0,
+        enable_SMTPUTF8=True,
+        auth_require_tls=False,
+        authenticator=authenticate,
+    )
+    controller.start()
+    yield controller
+    controller.stop()
+
+
+def authenticate(
+    server: SMTP, session: Session, envelope: Envelope, mechanism: str, auth_data: LoginPassword
+) -> AuthResult:
+    return AuthResult(success=auth_data.password == b"right")
+
+
+@pytest.fixture
+def app(make_app: MakeApp, outbox: Callable[[Flask], Flask], server: Controller) -> Flask:
+    """An application whose mail goes to the real server."""
+    return outbox(make_app(**smtp_settings(server)))
+
+
+@pytest.fixture
+def file_app(make_app: MakeApp, outbox: Callable[[Flask], Flask]) -> Flask:
+    """An application whose mail goes to files."""
+    return outbox(make_app())
+
+
+@pytest.fixture(autouse=True)
+def resolver() -> Iterator[None]:
+    mail.register_resolver("one_time", lambda value: value and value["id"])
+    yield
+    mail._resolvers.clear()
+
+
+def smtp_settings(server: Controller) -> dict[str, str]:
+    port = server.server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
+    return {
+        "SMTP_HOST": "127.0.0.1",
+        "SMTP_PORT": str(port),
+        "SMTP_TLS": "none",
+        "SMTP_TIMEOUT_SECONDS": "1",
+        "PUBLIC_URL": "https://accounts.example.org",
+        "MAIL_FROM": "Gatehouse <no-reply@example.org>",
+    }
+
+
+def read(data: bytes) -> EmailMessage:
+    message = message_from_bytes(data, policy=default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def text_of(message: EmailMessage, kind: str = "plain") -> str:
+    body = message.get_body((kind,))
+    assert body is not None
+    return str(body.get_content())
+
+
+def queue(template: str = "password_changed", *, to: str = "a@example.org", **context: Any) -> UUID:
+    with db.unit():
+        return mail.queue(template, to=to, user_id=uuid4(), context=context)
+
+
+def files(app: Flask) -> list[Path]:
+    return sorted((app.config["SETTINGS"].instance_dir / "mail").glob("*"))
+
+
+def test_a_mail_says_who_when_and_that_a_program_wrote_it(app: Flask, sink: Sink) -> None:
+    with app.app_context():
+        entry_id = queue("verify_email", one_time={"id": TOKEN})
+        jobs.run_due()
+    (message,) = sink.messages
+    assert message["From"] == "Gatehouse <no-reply@example.org>"
+    assert message["To"] == "a@example.org"
+    assert message["Subject"] == "Confirm your e-mail address for Gatehouse"
+    assert message["Message-ID"] == f"<{entry_id}@accounts.example.org>"
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert abs(message["Date"].datetime - clock.now()) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_R102_every_template_can_be_written_and_links_to_us_alone(
+    app: Flask, sink: Sink, template: str
+) -> None:
+    with app.test_request_context(headers={"Host": "evil.example"}):
+        queue(template, one_time={"id": TOKEN})
+        jobs.run_due()
+    (message,) = sink.messages
+    text = text_of(message)
+    assert message["Subject"].count("Gatehouse") == 1
+    for part in (text, text_of(message, "html")):
+        links = part.count("://")
+        assert links == part.count("https://accounts.example.org/")
+        assert "evil" not in part
+    if template in {"verify_email", "email_change_confirm", "password_reset"}:
+        assert f"?token={TOKEN}\n" in text
+        assert f"\n{TOKEN}\n" in text
+    else:
+        assert TOKEN not in text
+
+
+def test_every_template_is_named_here() -> None:
+    found = {name.partition(".")[0] for name in mail._templates.list_templates()}
+    assert found - {"_layout"} == set(TEMPLATES)
+
+
+def test_R63_the_envelope_has_the_stored_address_byte_for_byte(app: Flask, sink: Sink) -> None:
+    addresses = [
+        "MiXed.Case+tag@Example.ORG",
+        "mıke@example.org",
+        "jörg@bücher.example",
+        "o'brien!#$%&*/=?^_`{|}~-@example.org",
+        f"{'x' * 64}@{'y' * 60}.{'z' * 60}.example.org",
+    ]
+    with app.app_context():
+        for address in addresses:
+            queue(to=address)
+        assert jobs.run_due() == len(addresses)
+    assert [envelope.rcpt_tos for envelope in sink.envelopes] == [[one] for one in addresses]
+    headers = [message["To"].addresses for message in sink.messages]
+    assert [[one.addr_spec for one in header] for header in headers] == [[a] for a in addresses]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "a@example.org,evil@example.com",
+        "a@example.org, evil@example.com",
+        "a@example.org\r\nBcc: evil@example.com",
+        "a@example.org\nevil@example.com",
+        "a@example.org;evil@example.com",
+        "evil@example.com> <a@example.org",
+        "<a@example.org>",
+        '"a,evil"@example.org',
+        "a@evil.com@example.org",
+        "(evil@example.com)a@example.org",
+        "a @example.org",
+        "a\x00@example.org",
+        "a\u2028@example.org",
+        "a\x85@example.org",
+        "group:evil@example.com;",
+        "a@example.org\udc80",
+        "",
+        "@",
+        "a@",
+    ],
+)
+def test_R95_what_is_not_one_address_gets_no_mail(app: Flask, sink: Sink, address: str) -> None:
+    with app.app_context():
+        with pytest.raises(Permanent):
+            mail.send(address, "Subject", "Text", html=None, message_id="<1@example.org>")
+    assert not sink.envelopes
+
+
+def test_R95_a_line_end_in_a_subject_or_a_member_makes_no_header(app: Flask, sink: Sink) -> None:
+    hostile = "x\r\nBcc: evil@example.com\r\n\r\nbody\u2028\x1b[31m"
+    with app.app_context():
+        with pytest.raises(ValueError, match="header"):
+            mail.send("a@example.org", hostile, "t", html=None, message_id="<1@example.org>")
+        queue("email_change_notice", new_address=hostile)
+        queue("roles_changed", roles=[hostile])
+        jobs.run_due()
+    for envelope, message in zip(sink.envelopes, sink.messages, strict=True):
+        assert envelope.rcpt_tos == ["a@example.org"]
+        assert message["Bcc"] is None
+        assert "\nBcc" not in text_of(message)
+        assert "\x1b" not in text_of(message)
+        assert "\u2028" not in text_of(message)
+
+
+def test_R94_what_a_person_chose_is_inert_in_both_parts(app: Flask, sink: Sink) -> None:
+    hostile = "<script>alert(1)</script>{{7*7}}{% raw %}=cmd()"
+    with app.app_context():
+        queue("email_change_notice", new_address=hostile)
+        jobs.run_due()
+    (message,) = sink.messages
+    assert hostile in text_of(message)
+    assert "49" not in text_of(message)
+    html = text_of(message, "html")
+    assert "<script>" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;{{7*7}}" in html
+
+
+def test_without_a_mail_server_a_mail_is_a_file_of_ours_that_the_log_names(
+    file_app: Flask, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    with log.open("wb") as output, file_app.app_context():
+        logs.configure(file_app.config["SETTINGS"], descriptor=output.fileno())
+        entry_id = queue("verify_email", one_time={"id": TOKEN})
+        jobs.run_due()
+        logs.configure(file_app.config["SETTINGS"])
+    (path,) = files(file_app)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    message = read(path.read_bytes())
+    assert f"http://127.0.0.1:8000/verify-email?token={TOKEN}" in text_of(message)
+    assert f"token={TOKEN}\n" in path.read_text(), "a person can copy the link from the file"
+    told = log.read_text()
+    assert str(path) in told
+    assert str(entry_id) in told
+    assert TOKEN not in told
+
+
+def test_the_outbox_holds_no_token_and_a_dead_one_drops_the_mail(
+    file_app: Flask,
+) -> None:
+    with file_app.app_context():
+        queue("verify_email", one_time=None)
+        assert jobs.run_due() == 1
+        assert jobs.counts()["done"] == 1
+    assert not files(file_app)
+
+
+def test_a_person_who_is_forgotten_has_no_mail_left(file_app: Flask) -> None:
+    person = uuid4()
+    with file_app.app_context():
+        with db.unit():
+            mail.queue("password_changed", to="a@example.org", user_id=person, context={})
+        queue()
+        jobs.run_due()
+        with db.unit():
+            mail.queue("password_changed", to="a@example.org", user_id=person, context={})
+        assert len(files(file_app)) == 2
+        with db.unit():
+            mail.forget(person)
+        assert jobs.counts() == {"waiting": 0, "leased": 0, "done": 1, "parked": 0}
+        assert len(files(file_app)) == 1
+
+
+@pytest.mark.parametrize("step", ["RCPT", "DATA"])
+def test_F7_a_refusal_for_good_is_parked_and_a_passing_one_tried_again(
+    app: Flask, sink: Sink, step: str
+) -> None:
+    with app.app_context():
+        sink.answers[step] = "550 5.1.1 no such user"
+        queue()
+        jobs.run_due()
+        (parked,) = jobs.parked()
+        assert parked["last_error"] == "Permanent: 550 5.1.1 no such user"
+
+        sink.answers[step] = "451 4.7.1 try again later"
+        entry_id = queue()
+        for minutes in range(0, 60, 5):
+            with clock.shifted(timedelta(minutes=minutes)):
+                jobs.run_due()
+        assert jobs.counts()["waiting"] == 1
+        sink.answers.clear()
+        with clock.shifted(timedelta(hours=3)):
+            jobs.run_due()
+    (message,) = sink.messages
+    assert message["Message-ID"] == f"<{entry_id}@accounts.example.org>"
+
+
+def test_F7_a_server_that_refuses_connections_or_hangs_loses_no_mail(
+    make_app: MakeApp, outbox: Callable[[Flask], Flask], server: Controller, sink: Sink
+) -> None:
+    silent = socket.create_server(("127.0.0.1", 0))
+    with silent:
+        for port in (1, silent.getsockname()[1]):
+            app = outbox(make_app(**smtp_settings(server) | {"SMTP_PORT": str(port)}))
+            with app.app_context():
+                queue()
+                begun = time.monotonic()
+                jobs.run_due()
+                assert time.monotonic() - begun < 3
+    app = make_app(**smtp_settings(server))
+    with app.app_context():
+        assert jobs.counts()["waiting"] == 2
+        with clock.shifted(timedelta(hours=1)):
+            assert jobs.run_due() == 2
+    assert len(sink.envelopes) == 2
+
+
+def test_a_refused_log_in_or_a_server_without_tls_is_for_the_operator_to_mend(
+    make_app: MakeApp, outbox: Callable[[Flask], Flask], server: Controller, sink: Sink
+) -> None:
+    for change in (
+        {"SMTP_USER": "gatehouse", "SMTP_PASSWORD": "wrong"},
+        {"SMTP_TLS": "starttls"},
+        {"SMTP_TLS": "tls"},
+    ):
+        app = outbox(make_app(**smtp_settings(server) | change))
+        with app.app_context():
+            queue()
+            jobs.run_due()
+    app = make_app(**smtp_settings(server), SMTP_USER="gatehouse", SMTP_PASSWORD="right")
+    with app.app_context(), clock.shifted(timedelta(hours=1)):
+        assert jobs.counts()["waiting"] == 3
+        assert jobs.run_due() == 3
+        assert jobs.counts()["done"] == 3
+    assert len(sink.envelopes) == 3
