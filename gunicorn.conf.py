@@ -64,3 +64,9 @@ def post_worker_init(worker: server.Worker) -> None:
     """Start what must not cross a fork: the thread that does later work."""
     if _settings.jobs == "embedded":
         jobs.start_thread(worker.wsgi)
+
+
+def worker_exit(_arbiter: Arbiter, worker: server.Worker) -> None:
+    """Let the job at hand finish, so that nobody has to wait for its lease to run out."""
+    if _settings.jobs == "embedded":
+        jobs.stop_thread(worker.wsgi)

@@ -39,6 +39,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             api.register_blueprint(blueprint)
         limits.declare(app, feature.limits)
         jobs.declare(app, feature.jobs, feature.periodic)
+    limits.refuse_unknown(app)
     logs.install_request_log(app, settings)
     cli.install(app)
     access.refuse_unlocked(app)

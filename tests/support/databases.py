@@ -77,10 +77,7 @@ class PostgreSql:
 def build(found: Settings) -> None:
     """Bring an empty database to the newest revision, with built-in roles and a signing key."""
     with application(found) as app, app.app_context():
-        if (MIGRATIONS / "env.py").exists():
-            upgrade(directory=str(MIGRATIONS))
-        else:
-            db.metadata.create_all(db.sqlalchemy.engine)
+        upgrade(directory=str(MIGRATIONS))
         with db.unit():
             roles.ensure_built_in()
         keys.ensure()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from gatehouse.settings import Settings
 
-SECRET_KEY = "7d1f0c5e9ab24836" * 4
+SECRET_KEY = "40612003e6ad75d8b6ad505f20cfab1742cc144c37dd13aa834dda72727be893"
 DATA_KEYS = "b7CP6CbjU_6pwY2ryAKYihVmZzJUWxxetL9hu70GJVU="
 THREADS = "8"
 

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from flask import Response
 from flask.testing import FlaskClient
 
 from tests.web.conftest import Make
@@ -14,7 +15,15 @@ RAISED = {
     "pool": (503, "database_unavailable"),
     "integrity": (409, "conflict"),
     "data": (422, "validation_failed"),
+    "expired": (401, "invalid_token"),
+    "odd token": (401, "invalid_token"),
+    "revoked": (401, "invalid_token"),
+    "no token": (401, "unauthenticated"),
+    "large": (413, "body_too_large"),
+    "limit": (429, "rate_limited"),
 }
+
+LOGGED = {"bug", "operational", "pool", "integrity", "data"}
 
 
 def _checked(response: Any, status: int, code: str) -> Any:
@@ -37,13 +46,26 @@ def test_r104_what_nobody_expected_shows_nothing(
     text = response.get_data(as_text=True)
     assert not re.search(r"Trace|secret|driver|SELECT|INSERT|password|Error\b", text)
     logged = capfd.readouterr().err
-    assert response.json["instance"] in logged
+    assert (response.json["instance"] in logged) == (kind in LOGGED)
     assert ("a secret of ours" in logged) == (kind == "bug"), "the trace is for the operator"
     assert "driver text" not in logged
 
 
-def test_503_says_when_to_try_again(client: FlaskClient) -> None:
+def test_503_and_429_say_when_to_try_again(client: FlaskClient) -> None:
     assert int(client.get("/api/v1/raise/pool").headers["Retry-After"]) >= 1
+    assert client.get("/api/v1/raise/limit").headers["Retry-After"] == "7"
+
+
+def test_r104_a_hook_that_fails_is_a_problem_too(make: Make) -> None:
+    app = make()
+
+    @app.after_request
+    def fail(response: Response) -> Response:
+        raise RuntimeError("a secret of ours")
+
+    response = app.test_client().get("/health")
+    _checked(response, 500, "internal_error")
+    assert "secret" not in response.get_data(as_text=True)
 
 
 def test_r105_404_and_405(client: FlaskClient) -> None:

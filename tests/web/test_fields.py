@@ -8,7 +8,8 @@ import pytest
 from marshmallow import ValidationError
 
 from gatehouse.web import json
-from gatehouse.web.fields import EmailField, Text, Timestamp
+from gatehouse.web.addresses import EmailField
+from gatehouse.web.fields import Text, Timestamp
 
 GOOD = {
     "test@example.com": "test@example.com",

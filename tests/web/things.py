@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import jwt
 from flask import Flask, Response, request
+from flask_jwt_extended.exceptions import NoAuthorizationError, RevokedTokenError
 from sqlalchemy import exc
+from werkzeug.exceptions import RequestEntityTooLarge, TooManyRequests
 
 from gatehouse.core.errors import Conflict
 from gatehouse.core.permissions import Permission
@@ -179,6 +182,12 @@ def blueprint() -> Blueprint:
             "pool": exc.TimeoutError("pool"),
             "integrity": exc.IntegrityError("INSERT", {}, driver),
             "data": exc.DataError("INSERT", {}, driver),
+            "expired": jwt.ExpiredSignatureError("driver text"),
+            "odd token": jwt.InvalidTokenError("driver text"),
+            "revoked": RevokedTokenError({}, {}),
+            "no token": NoAuthorizationError("driver text"),
+            "large": RequestEntityTooLarge(),
+            "limit": TooManyRequests(retry_after=7),
         }[kind]
 
     return things

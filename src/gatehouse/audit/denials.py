@@ -1,6 +1,7 @@
 """Denials at the door: every 403 to somebody known is a fact of the ledger, counted."""
 
-import orjson
+from uuid import UUID
+
 from flask import Response, g, request
 
 from gatehouse.audit import service
@@ -20,13 +21,14 @@ def note(response: Response) -> Response:
     if response.status_code != 403 or caller is None:
         return response
     route = request.url_rule.rule if request.url_rule else ""
+    subject_id = (request.view_args or {}).get("user_id")
     service.record_counted(
         AuditEvent.ACCESS_DENIED,
         key=(str(caller.user_id), request.method, route),
         origin=access.origin(),
         actor_id=caller.user_id,
-        subject_id=(request.view_args or {}).get("user_id"),
+        subject_id=subject_id if isinstance(subject_id, UUID) else None,
         target=f"{request.method} {route}",
-        details={"code": orjson.loads(response.get_data()).get("code")},
+        details={"code": (response.get_json(silent=True) or {}).get("code")},
     )
     return response

@@ -8,10 +8,11 @@ import secrets
 import socket
 import sys
 from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from typing import NamedTuple, NoReturn, TypeVar
 
 from alembic.script import ScriptDirectory
 from flask_migrate import upgrade
+from gunicorn.app.wsgiapp import WSGIApplication
 from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import OperationalError
 
@@ -19,7 +20,7 @@ from gatehouse import create_app, roles, users
 from gatehouse.core.errors import Refusal
 from gatehouse.core.permissions import SUPER_ADMIN
 from gatehouse.core.principal import Origin
-from gatehouse.infra import db, keys
+from gatehouse.infra import db, engines, keys
 from gatehouse.settings import Settings, SettingsError
 
 T = TypeVar("T")
@@ -50,24 +51,50 @@ READY = """
 """
 
 
+class Login(NamedTuple):
+    """What the line to log in with shows, and whether the account was made just now."""
+
+    email: str = "<e-mail>"
+    password: str = "<password>"
+    is_new: bool = False
+
+
 def main() -> NoReturn:
     """Prepare and serve. What prevents that is told in a line and an exit code, not a trace."""
     settings = _or_exit(Settings.load)
     _or_exit(lambda: refuse_taken_port(settings.host, settings.port))
-    with create_app(settings).app_context():
-        _or_exit(migrate)
-        email, password = _or_exit(lambda: prepare(settings))
+    app = create_app(settings)
+    with app.app_context():
+        has_changed = _or_exit(migrate)
+        login = _or_exit(lambda: prepare(settings))
+        db.sqlalchemy.engine.dispose()
+    engines.dispose(app)
     print(
         READY.format(
             product=settings.product_name,
             url=f"http://{_host(settings.host)}:{settings.port}",
-            email=email,
-            password=password,
+            email=login.email,
+            password=login.password,
         ),
         flush=True,
     )
-    # A fresh process: nothing of the preparation stays in the memory of the server.
-    os.execv(sys.executable, [sys.executable, "-m", "gunicorn"])  # noqa: S606 - no shell is wanted
+    serve(is_clean=not (has_changed or login.is_new))
+
+
+def serve(*, is_clean: bool) -> NoReturn:
+    """Become gunicorn.
+
+    A process that only looked goes on as it is, which halves the time to the first answer. One
+    that migrated or hashed starts anew: its threads and its memory are not for the server.
+    """
+    command = ["-m", "gunicorn"]
+    if not is_clean:
+        os.execv(sys.executable, [sys.executable, *command])  # noqa: S606 - no shell is wanted
+    sys.argv = ["gunicorn"]
+    server = WSGIApplication()
+    sys.argv = command  # with these gunicorn starts its own successor (SIGUSR2)
+    server.run()
+    sys.exit(0)
 
 
 def refuse_taken_port(host: str, port: int) -> None:
@@ -83,33 +110,34 @@ def refuse_taken_port(host: str, port: int) -> None:
             raise OSError(f"{_host(host)}:{port}: {reason}; choose another HOST or PORT") from None
 
 
-def migrate() -> None:
-    """Bring the schema to the newest revision; where it is there, two statements find out."""
+def migrate() -> bool:
+    """Bring the schema to the newest revision, and tell whether it was not there yet."""
     newest = ScriptDirectory(MIGRATIONS).get_current_head()
     with db.reader.engine.connect() as connection:
         if inspect(connection).has_table("alembic_version"):
             present = connection.scalar(text("SELECT version_num FROM alembic_version"))
             if present == newest:
-                return
+                return False
     print("Bringing the database up to date ...", flush=True)
     upgrade(directory=MIGRATIONS)
+    return True
 
 
-def prepare(settings: Settings) -> tuple[str, str]:
-    """Make what the first start lacks; return what the line to log in with shows."""
+def prepare(settings: Settings) -> Login:
+    """Make what the first start lacks: built-in roles, signing key, first administrator."""
     with db.unit():
         roles.ensure_built_in()
     keys.ensure()
     if db.reader.row(select(users.PUBLIC_COLUMNS[0]).limit(1)) is not None:
-        return settings.admin_email or "<e-mail>", "<password>"
+        return Login(settings.admin_email) if settings.admin_email else Login()
     if settings.is_production and not (settings.admin_email and settings.admin_password):
         # A password in the log of a production system would be a finding of its own.
         print(NO_ADMINISTRATOR, flush=True)
-        return "<e-mail>", "<password>"
+        return Login()
     return _make_first_administrator(settings)
 
 
-def _make_first_administrator(settings: Settings) -> tuple[str, str]:
+def _make_first_administrator(settings: Settings) -> Login:
     email = settings.admin_email or DEFAULT_EMAIL
     given = settings.admin_password
     password = given.value if given else secrets.token_urlsafe(15)
@@ -118,9 +146,9 @@ def _make_first_administrator(settings: Settings) -> tuple[str, str]:
     with db.unit():
         users.mark_verified(row.id, row.email)
     if given:
-        return email, "<password>"
+        return Login(email, is_new=True)
     print(SHOWN_ONCE.format(email=email, password=password), flush=True)
-    return email, password
+    return Login(email, password, is_new=True)
 
 
 def _or_exit(step: Callable[[], T]) -> T:

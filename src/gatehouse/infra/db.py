@@ -11,6 +11,7 @@ No connection is opened before the first statement, so that a preloaded process 
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, g
@@ -26,6 +27,7 @@ from gatehouse.infra.engines import Reader, is_sqlite, upsert, violated
 from gatehouse.settings import Settings
 
 __all__ = [
+    "MIGRATIONS",
     "Id",
     "Json",
     "Key",
@@ -43,6 +45,9 @@ __all__ = [
     "upsert",
     "violated",
 ]
+
+# Found from any working directory.
+MIGRATIONS = Path(__file__).resolve().parents[3] / "migrations"
 
 metadata = MetaData(
     naming_convention={
@@ -88,7 +93,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         sqlalchemy,
         compare_type=True,
         render_as_batch=settings.is_sqlite,
-        directory="migrations",
+        directory=str(MIGRATIONS),
     )
     with app.app_context():
         engines.install(app, writer=sqlalchemy.engine, settings=settings)

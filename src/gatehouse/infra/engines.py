@@ -140,6 +140,8 @@ def _options(settings: Settings) -> dict[str, Any]:
         "max_overflow": 0,
         "pool_timeout": settings.db_pool_timeout_seconds,
         "pool_use_lifo": True,
+        # An error's text reaches logs, and what is bound may be a digest or an address.
+        "hide_parameters": True,
         "json_serializer": lambda value: orjson.dumps(value).decode(),
         "json_deserializer": orjson.loads,
     }

@@ -33,6 +33,8 @@ _SECRET_VALUES = tuple(
         ("token=", r"(token=)[^&\s\"'\\]+"),
         ("password=", r"(password=)[^&\s\"'\\]+"),
         ("ticket", r"(ticket[=.])[^&\s\"'\\]+"),
+        # What a statement was run with, as SQLAlchemy tells it behind the statement.
+        ("[parameters: ", r"(\[parameters: ).*?(?=\(Background on this error|$)"),
         ("://", r"(://)[^/\s:@\"]*:[^@/\s\"]+(?=@)"),  # the credentials of a URL
     )
 )

@@ -32,7 +32,8 @@ Resolver = Callable[[Any], str | None]
 
 # One address and nothing else: what separates addresses, quotes or ends a header has no place.
 _ADDRESS = re.compile(
-    r"[^\s\x00-\x1f\x7f-\x9f,;:<>()\[\]\\\"@]+@[^\s\x00-\x1f\x7f-\x9f,;<>()\\\"@]+"
+    r"[^\s\x00-\x1f\x7f-\x9f\ud800-\udfff,;:<>()\[\]\\\"@]+"
+    r"@[^\s\x00-\x1f\x7f-\x9f\ud800-\udfff,;:<>()\[\]\\\"@]+"
 )
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 

@@ -2,8 +2,8 @@
 
 from gatehouse.core.permissions import ADMIN, BUILT_IN_ROLES, SUPER_ADMIN, USER
 from gatehouse.feature import Feature
+from gatehouse.roles.assignments import has_role, lock_super_admins, names_column
 from gatehouse.roles.models import Role, UserRole
-from gatehouse.roles.repository import has_role, lock_super_admins, names_column
 from gatehouse.roles.rights import catalogue, expand
 from gatehouse.roles.routes import blp
 from gatehouse.roles.service import (

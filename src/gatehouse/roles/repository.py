@@ -1,92 +1,19 @@
-"""All SQL about roles and who has them."""
+"""All SQL about roles themselves; `assignments` has who has which."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    Boolean,
-    ColumnElement,
-    Dialect,
-    Row,
-    Select,
-    String,
-    TypeDecorator,
-    column,
-    delete,
-    exists,
-    func,
-    insert,
-    literal,
-    select,
-    table,
-    type_coerce,
-    update,
-)
+from sqlalchemy import Row, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gatehouse.core import clock
 from gatehouse.core.errors import PreconditionFailed
-from gatehouse.core.permissions import SUPER_ADMIN
 from gatehouse.infra import db
 from gatehouse.roles.errors import RoleExists, RoleInUse
-from gatehouse.roles.models import roles, user_roles
+from gatehouse.roles.models import roles
 
-_HELD = (roles.c.name, roles.c.permissions)
-_NAMED = (*_HELD, roles.c.id, roles.c.is_built_in)
-
-# The users feature comes after this one and owns the table, so it is named here as SQL knows it.
-_ACCOUNTS = table(
-    "users",
-    column("id", db.Id()),
-    column("is_active", Boolean()),
-    column("deleted_at", db.UtcDateTime()),
-)
-
-
-class _Names(TypeDecorator[tuple[str, ...]]):
-    """Names as one text, which a role's name can hold no blank of."""
-
-    impl = String
-    cache_ok = True
-
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> tuple[str, ...]:
-        """Return the names in order; nobody's are empty."""
-        return tuple(sorted((value or "").split()))
-
-
-def names_column(user_id: ColumnElement[UUID]) -> ColumnElement[tuple[str, ...]]:
-    """Return a column with the names of a person's roles, sorted, for any query over people."""
-    names = (
-        select(func.aggregate_strings(roles.c.name, " "))
-        .join(user_roles, user_roles.c.role_id == roles.c.id)
-        .where(user_roles.c.user_id == user_id)
-        .scalar_subquery()
-    )
-    return type_coerce(names, _Names())
-
-
-def has_role(user_id: ColumnElement[UUID], name: str) -> ColumnElement[bool]:
-    """Return the condition that a person has the role with this name."""
-    # The role is found first and once, not joined person by person.
-    role_id = select(roles.c.id).where(roles.c.name == name).scalar_subquery()
-    return exists().where(user_roles.c.user_id == user_id, user_roles.c.role_id == role_id)
-
-
-def held_by(user_id: UUID) -> Sequence[Row[Any]]:
-    """Return name and permissions of a person's roles as the present unit sees them."""
-    return db.session.execute(_held_by(user_id)).all()
-
-
-def held_by_open(user_id: UUID) -> Sequence[Row[Any]]:
-    """Return the same, and nothing for an account that was closed meanwhile."""
-    statement = (
-        _held_by(user_id)
-        .join(_ACCOUNTS, _ACCOUNTS.c.id == user_roles.c.user_id)
-        .where(_ACCOUNTS.c.is_active, _ACCOUNTS.c.deleted_at.is_(None))
-    )
-    return db.session.execute(statement).all()
+_NAMED = (roles.c.name, roles.c.permissions, roles.c.id, roles.c.is_built_in)
 
 
 def named(names: Collection[str]) -> Sequence[Row[Any]]:
@@ -129,16 +56,6 @@ def locked(role_id: UUID) -> Row[Any] | None:
     return db.session.execute(
         select(roles).where(roles.c.id == role_id).with_for_update()
     ).one_or_none()
-
-
-def lock_super_admins() -> None:
-    """Let one unit at a time decide who is super_admin.
-
-    SQLite has one writer at a time anyway. The lock leaves foreign keys to the row alone.
-    """
-    db.session.execute(
-        select(roles.c.id).where(roles.c.name == SUPER_ADMIN).with_for_update(key_share=True)
-    )
 
 
 def add(values: Mapping[str, Any]) -> Row[Any]:
@@ -189,34 +106,6 @@ def put_built_in(name: str, description: str, permissions: Sequence[str]) -> Non
         )
 
 
-def grant(user_id: UUID, name: str, *, granted_by: UUID | None, at: datetime) -> bool:
-    """Give a person a role; tell whether they did not have it."""
-    source = select(
-        literal(user_id, db.Id()),
-        roles.c.id,
-        literal(at, db.UtcDateTime()),
-        literal(granted_by, db.Id()),
-    ).where(roles.c.name == name)
-    statement = (
-        db.upsert(user_roles)
-        .from_select(["user_id", "role_id", "granted_at", "granted_by"], source)
-        .on_conflict_do_nothing()
-        .returning(user_roles.c.role_id)
-    )
-    return db.session.execute(statement).first() is not None
-
-
-def take(user_id: UUID, name: str) -> bool:
-    """Take a role from a person; tell whether they had it."""
-    role_id = select(roles.c.id).where(roles.c.name == name).scalar_subquery()
-    statement = (
-        delete(user_roles)
-        .where(user_roles.c.user_id == user_id, user_roles.c.role_id == role_id)
-        .returning(user_roles.c.role_id)
-    )
-    return db.session.execute(statement).first() is not None
-
-
 def _naming(statement: Any) -> Any:
     try:
         with db.session.begin_nested():
@@ -225,12 +114,3 @@ def _naming(statement: Any) -> Any:
         if db.violated(error) != "uq_roles_name":
             raise
         raise RoleExists from None
-
-
-def _held_by(user_id: UUID) -> Select[Any]:
-    return (
-        select(*_HELD)
-        .join(user_roles, user_roles.c.role_id == roles.c.id)
-        .where(user_roles.c.user_id == user_id)
-        .order_by(roles.c.name)
-    )

@@ -9,7 +9,7 @@ from gatehouse.feature import slots
 
 def catalogue() -> frozenset[str]:
     """Return all permissions there are."""
-    return frozenset(slots().permissions)
+    return frozenset(map(str, slots().permissions))
 
 
 def expand(held: Iterable[Sequence[Any]]) -> frozenset[str]:

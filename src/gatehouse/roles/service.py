@@ -13,7 +13,7 @@ from gatehouse import audit
 from gatehouse.core import clock
 from gatehouse.core.errors import PreconditionFailed
 from gatehouse.core.principal import Origin, Principal
-from gatehouse.roles import repository
+from gatehouse.roles import assignments, repository
 from gatehouse.roles.errors import BuiltInRole, RoleNotFound, TargetOutranks, UnknownPermission
 from gatehouse.roles.rights import catalogue, expand
 from gatehouse.roles.vocabulary import BUILT_IN, RoleEvent, RolePermission
@@ -105,22 +105,22 @@ def by_names(names: Collection[str]) -> Sequence[Row[Any]]:
 
 def names_of(user_id: UUID) -> list[str]:
     """Return the names of a person's roles, sorted."""
-    return [row.name for row in repository.held_by(user_id)]
+    return [row.name for row in assignments.held_by(user_id)]
 
 
 def permissions_of(user_id: UUID) -> frozenset[str]:
     """Return what a person's roles hold at this moment."""
-    return expand(repository.held_by(user_id))
+    return expand(assignments.held_by(user_id))
 
 
 def grant(user_id: UUID, name: str, *, granted_by: UUID | None) -> bool:
     """Give a person a role; tell whether they did not have it. The caller judges the rank."""
-    return repository.grant(user_id, name, granted_by=granted_by, at=clock.now())
+    return assignments.grant(user_id, name, granted_by=granted_by, at=clock.now())
 
 
 def take(user_id: UUID, name: str) -> bool:
     """Take a role from a person; tell whether they had it. The caller judges the rank."""
-    return repository.take(user_id, name)
+    return assignments.take(user_id, name)
 
 
 def ensure_built_in() -> None:
@@ -161,7 +161,7 @@ def _require_rank(actor: Principal, permissions: Sequence[Collection[str]]) -> N
 
     What the access check learned when the request began may have been taken meanwhile.
     """
-    held = expand(repository.held_by_open(actor.user_id)) & actor.permissions
+    held = expand(assignments.held_by_open(actor.user_id)) & actor.permissions
     if RolePermission.WRITE not in held:
         raise MissingPermission(RolePermission.WRITE)
     if not catalogue() & set().union(*permissions) <= held:

@@ -6,7 +6,7 @@ from apispec import APISpec
 
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
 BEARER, OAUTH2, REFRESH, METRICS = "bearer", "oauth2", "refreshToken", "metricsToken"
-TOKEN_PATH = "/api/v1/auth/token"
+GRANTS = "/api/v1/auth/token"
 
 _PROBLEM: dict[str, Any] = {
     "type": "object",
@@ -57,7 +57,7 @@ def add_to(spec: APISpec) -> None:
         REFRESH, {**bearer, "description": "The refresh token; it may also come in the body."}
     )
     spec.components.security_scheme(METRICS, {**bearer, "description": "METRICS_TOKEN."})
-    flow = {"tokenUrl": TOKEN_PATH, "refreshUrl": TOKEN_PATH, "scopes": {}}
+    flow = {"tokenUrl": GRANTS, "refreshUrl": GRANTS, "scopes": {}}
     told = "For the operator's own clients only."
     spec.components.security_scheme(
         OAUTH2, {"type": "oauth2", "description": told, "flows": {"password": flow}}

@@ -63,6 +63,4 @@ def _takes_json(accept: str) -> bool:
     if "/" not in accept:  # not a media range at all
         return True
     wanted = parse_accept_header(accept, MIMEAccept)
-    return any(
-        wanted.quality(kind) > 0 for kind in (json.MIME_TYPE, "application/problem+json")
-    )
+    return any(wanted.quality(kind) > 0 for kind in (json.MIME_TYPE, "application/problem+json"))

@@ -8,23 +8,20 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from email_validator import EmailNotValidError, validate_email
 from marshmallow import ValidationError, fields, validate
 
 from gatehouse.core.ids import parse_id
 from gatehouse.core.text import has_surrogates, is_drawable
 
 MAX_PASSWORD = 1_024
-MAX_EMAIL = 254
 _RFC_3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
-_SCRIPTS = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"})
 
 
-class _Strict(fields.String):
-    """Text that is text already."""
+class Strict(fields.String):
+    """Text that is text already: the base of all text fields."""
 
     default_error_messages = {"invalid": "Not a string."}  # noqa: RUF012 - marshmallow's way
 
@@ -36,7 +33,7 @@ class _Strict(fields.String):
         return value
 
 
-class Text(_Strict):
+class Text(Strict):
     """A line of text: `min` to `max` characters, each of them drawn, blanks around it cut off.
 
     Control, zero-width, bidirectional and unassigned characters are refused (UTS 39).
@@ -63,7 +60,7 @@ class Text(_Strict):
         return unicodedata.normalize("NFC", text.strip())
 
 
-class Password(_Strict):
+class Password(Strict):
     """A password, exact to the code point: never trimmed, folded or shown.
 
     With `allow_surrogates` on the route's `arguments`, text that no encoder accepts arrives
@@ -87,35 +84,6 @@ class Password(_Strict):
         if self.refuse_surrogates and has_surrogates(text):
             raise ValidationError("Half of a surrogate pair is not a character.")
         return text
-
-
-class EmailField(_Strict):
-    """An e-mail address as `email-validator` spells it (NFC), without asking the DNS.
-
-    The local part is ASCII, because most mail servers cannot carry another, and no label of
-    the domain mixes look-alike scripts (UTS 39): an address is what it looks like.
-    """
-
-    def __init__(self, **kwargs: Any):
-        super().__init__(
-            validate=validate.Length(max=MAX_EMAIL), metadata={"format": "email"}, **kwargs
-        )
-
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
-    ) -> str:
-        text = super()._deserialize(value, attr, data, **kwargs).strip(" ")
-        if len(text) > MAX_EMAIL or not is_drawable(text):
-            raise ValidationError("Not a valid e-mail address.")
-        try:
-            address = validate_email(
-                text, strict=True, check_deliverability=False, allow_smtputf8=False
-            )
-        except EmailNotValidError:
-            raise ValidationError("Not a valid e-mail address.") from None
-        if any(_mixes_scripts(label) for label in address.domain.split(".")):
-            raise ValidationError("The domain mixes letters of different scripts.")
-        return address.normalized
 
 
 class Integer(fields.Integer):
@@ -191,16 +159,8 @@ class Items(fields.List[Any]):
         return super()._deserialize(value, attr, data, **kwargs)
 
 
-class Choice(_Strict):
+class Choice(Strict):
     """One of a few words."""
 
     def __init__(self, words: Collection[str] | type[StrEnum], **kwargs: Any):
         super().__init__(validate=validate.OneOf([str(word) for word in words]), **kwargs)
-
-
-def _mixes_scripts(label: str) -> bool:
-    """Tell whether a word has letters of two scripts that look alike (UTS 39, section 5.1)."""
-    if label.isascii():
-        return False
-    words = (unicodedata.name(letter, "").split(" ", 1)[0] for letter in label)
-    return len(_SCRIPTS.intersection(words)) > 1

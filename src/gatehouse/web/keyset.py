@@ -24,22 +24,19 @@ def after(
     """Return the `limit` rows that follow the row with these sort keys."""
     first, *rest = keys
     if values[0] is None:
-        statement_nulls = ordered(
-            statement.where(first.is_(None), _beyond(rest, values[1:], descending=descending)),
-            rest,
-            descending=descending,
-        )
+        beyond = _beyond(rest, values[1:], descending=descending)
+        nulls = ordered(statement.where(first.is_(None), beyond), keys, descending=descending)
         if not descending:
-            return statement_nulls.limit(limit)
-        following = ordered(statement.where(first.is_not(None)), keys, descending=True)
-        return _chained(statement_nulls, following, keys, descending=True, limit=limit)
+            return nulls.limit(limit)
+        others = ordered(statement.where(first.is_not(None)), keys, descending=True)
+        return _chained(nulls, others, keys, descending=True, limit=limit)
     # Comparing rows leaves out those whose sort column is null.
     found = ordered(
         statement.where(_beyond(keys, values, descending=descending)), keys, descending=descending
     )
     if descending or not _is_nullable(first):
         return found.limit(limit)
-    nulls = ordered(statement.where(first.is_(None)), rest, descending=False)
+    nulls = ordered(statement.where(first.is_(None)), keys, descending=False)
     return _chained(found, nulls, keys, descending=False, limit=limit)
 
 

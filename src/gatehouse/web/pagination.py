@@ -145,7 +145,10 @@ def answer(
     30 seconds for the same filters.
     """
     if not window.is_cut:
-        items = [row._asdict() for row in cut(items, window)]
+        # Names of columns may be of a subclass of str, which the JSON writer refuses.
+        items = [
+            {str(name): value for name, value in row._mapping.items()} for row in cut(items, window)
+        ]
     document: dict[str, Any] = {
         key: items,
         "page": window.page,

@@ -3,10 +3,10 @@
 from marshmallow import RAISE
 from marshmallow import Schema as _Schema
 
+from gatehouse.web.addresses import EmailField
 from gatehouse.web.fields import (
     Boolean,
     Choice,
-    EmailField,
     Id,
     Integer,
     Items,
