@@ -3,12 +3,15 @@
 from typing import Any
 
 from gatehouse.auth import recovery, verification
-from gatehouse.auth.routes import blueprint
+from gatehouse.auth.errors import ProofRequired
+from gatehouse.auth.routes import GUESSING, blueprint
 from gatehouse.auth.schemas import EmailIn, ResetConfirmIn, VerifyIn
 from gatehouse.auth.vocabulary import CONFIRMATIONS, MAIL_REQUESTS
+from gatehouse.guessing import WrongPassword
 from gatehouse.infra import limits
-from gatehouse.one_time import Purpose
-from gatehouse.users import Accepted
+from gatehouse.infra.hashing import HashQueueFull
+from gatehouse.one_time import OneTimeTokenInvalid, Purpose
+from gatehouse.users import Accepted, EmailTaken
 from gatehouse.web import access
 from gatehouse.web.transaction import in_unit
 
@@ -19,6 +22,7 @@ ACCEPTED = {"status": "accepted", "detail": "If the address is an account's, a m
 @limits.by_address(CONFIRMATIONS)
 @access.one_time(Purpose.VERIFY_EMAIL)
 @blueprint.arguments(VerifyIn, allow_surrogates=True)
+@blueprint.refuses(*GUESSING, OneTimeTokenInvalid, ProofRequired, WrongPassword, EmailTaken)
 @blueprint.response(204)
 def verify_email(body: dict[str, Any]) -> None:
     """Confirm an e-mail address
@@ -70,6 +74,7 @@ def request_password_reset(body: dict[str, Any]) -> dict[str, str]:
 @limits.by_address(CONFIRMATIONS)
 @access.one_time(Purpose.PASSWORD_RESET)
 @blueprint.arguments(ResetConfirmIn)
+@blueprint.refuses(HashQueueFull, OneTimeTokenInvalid)
 @blueprint.response(204)
 def confirm_password_reset(body: dict[str, Any]) -> None:
     """Set a new password by a reset token

@@ -8,6 +8,12 @@ from flask import request as http
 
 from gatehouse import sessions
 from gatehouse.auth import login, oauth
+from gatehouse.auth.errors import (
+    InvalidCredentials,
+    InvalidGrant,
+    PasswordChangeRequired,
+    UnsupportedGrantType,
+)
 from gatehouse.auth.schemas import (
     AccessTokenOut,
     LoginIn,
@@ -17,12 +23,16 @@ from gatehouse.auth.schemas import (
     TokensOut,
 )
 from gatehouse.auth.vocabulary import LOGIN, REFRESH
+from gatehouse.guessing import GuessingThrottled, WrongPassword
 from gatehouse.infra import keys, limits
-from gatehouse.sessions import SessionPage
+from gatehouse.infra.hashing import HashQueueFull
+from gatehouse.sessions import RefreshTokenInvalid, SessionNotFound, SessionPage
 from gatehouse.web import access
 from gatehouse.web.blueprint import Blueprint
 from gatehouse.web.json import respond
 from gatehouse.web.transaction import in_unit
+
+GUESSING = (GuessingThrottled, HashQueueFull)
 
 blueprint = Blueprint("auth", url_prefix="/api/v1/auth", description="Log-in and sessions")
 well_known = Blueprint("well-known", url_prefix="/.well-known", description="Public keys")
@@ -32,6 +42,7 @@ well_known = Blueprint("well-known", url_prefix="/.well-known", description="Pub
 @limits.by_address(REFRESH)
 @access.public
 @blueprint.form(TokenForm)
+@blueprint.refuses(*GUESSING, InvalidGrant, UnsupportedGrantType, PasswordChangeRequired)
 @blueprint.response(200, TokensOut)
 def token(form: dict[str, Any]) -> Any:
     """Get tokens by OAuth2 password or refresh grant
@@ -46,6 +57,7 @@ def token(form: dict[str, Any]) -> Any:
 @limits.by_address(LOGIN)
 @access.public
 @blueprint.arguments(LoginIn, allow_surrogates=True)
+@blueprint.refuses(*GUESSING, InvalidCredentials, PasswordChangeRequired)
 @blueprint.response(200, TokensOut)
 def log_in(body: dict[str, Any]) -> Any:
     """Log in
@@ -59,6 +71,7 @@ def log_in(body: dict[str, Any]) -> Any:
 @limits.by_address(REFRESH)
 @access.refresh_token
 @blueprint.arguments(RefreshIn, required=False)
+@blueprint.refuses(RefreshTokenInvalid)
 @blueprint.response(200, TokensOut)
 def refresh(body: dict[str, Any]) -> Any:
     """Spend a refresh token for new tokens
@@ -89,6 +102,7 @@ def log_out() -> None:
 @access.user
 @access.no_api_key
 @blueprint.arguments(ReauthenticateIn, allow_surrogates=True)
+@blueprint.refuses(*GUESSING, WrongPassword)
 @blueprint.response(200, AccessTokenOut)
 def reauthenticate(body: dict[str, Any]) -> Any:
     """Confirm that it is you
@@ -127,6 +141,7 @@ def end_other_sessions() -> None:
 @access.user
 @access.no_api_key
 @in_unit
+@blueprint.refuses(SessionNotFound)
 @blueprint.response(204)
 def end_session(session_id: UUID) -> None:
     """End one session of the caller"""
