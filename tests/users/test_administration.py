@@ -34,9 +34,7 @@ def test_an_account_made_for_somebody_else(app: Flask, client: Api, admin: Perso
     assert list(admin.post("/users", unknown).expect(422).json["errors"]) == ["roles.1"]
 
 
-def test_nobody_makes_an_account_that_outranks_them(
-    app: Flask, client: Api, clock: Clock
-) -> None:
+def test_nobody_makes_an_account_that_outranks_them(app: Flask, client: Api, clock: Clock) -> None:
     plain = records.with_roles(app, client, "admin")
     body = {"email": new_email(), "password": PASSWORD, "roles": ["super_admin"]}
     plain.post("/users", body).expect(403, "target_outranks")
@@ -113,9 +111,7 @@ def test_unlock_lets_the_person_in_at_once(app: Flask, client: Api, admin: Perso
     assert len(records.events(app, "user.unlocked")) == 1
 
 
-def test_password_reset_goes_to_the_stored_address(
-    app: Flask, client: Api, admin: Person
-) -> None:
+def test_password_reset_goes_to_the_stored_address(app: Flask, client: Api, admin: Person) -> None:
     person = client.sign_up(email="Jane@example.com")
     admin.post(f"/users/{person.id}/password-reset").expect(202)
     assert [mail["to"] for mail in records.mails(app, "password_reset")] == ["Jane@example.com"]

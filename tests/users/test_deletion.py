@@ -46,9 +46,7 @@ def test_what_was_taken_meanwhile(client: Api, admin: Person) -> None:
     assert third.me()["username"] == "Jane-Doe"
 
 
-def test_after_the_retention_nothing_comes_back(
-    client: Api, admin: Person, clock: Clock
-) -> None:
+def test_after_the_retention_nothing_comes_back(client: Api, admin: Person, clock: Clock) -> None:
     person = client.sign_up()
     admin.delete(f"/users/{person.id}").expect(204)
     clock.forward(days=29)

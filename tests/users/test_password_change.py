@@ -4,13 +4,14 @@ import pytest
 from flask import Flask
 
 from tests.support import race
+from tests.support.answers import Answer
 from tests.support.api import PASSWORD, Api, Person
 from tests.users import records
 
 NEW = "a quite different one"
 
 
-def change(person: Person, new: str = NEW, current: str = PASSWORD) -> object:
+def change(person: Person, new: str = NEW, current: str = PASSWORD) -> Answer:
     """Send the change."""
     body = {"current_password": current, "new_password": new}
     return person.post("/users/me/password", body)
@@ -69,6 +70,7 @@ def test_r66_older_links_are_dead(app: Flask, client: Api) -> None:
     assert person.me()["pending_email"] is None
 
 
+@pytest.mark.settings(THREADS="48")
 def test_c13_of_two_changes_at_once_exactly_one_wins(client: Api) -> None:
     for round_ in range(3):
         person = client.at().sign_up()

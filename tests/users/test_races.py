@@ -1,7 +1,12 @@
 """Sign-ups and changes that happen at once."""
 
+import pytest
+
 from tests.support import race
 from tests.support.api import PASSWORD, Api, new_email, new_username
+
+# Room for all of them in the queue of hashes, whose bound has tests of its own.
+pytestmark = pytest.mark.settings(THREADS="48")
 
 
 def test_c1_twenty_sign_ups_of_one_address(client: Api) -> None:
@@ -16,9 +21,11 @@ def test_c1_twenty_sign_ups_of_one_address(client: Api) -> None:
     )
     assert race.statuses(answers) == {201: 1, 409: 19}
     assert {answer.code for answer in answers if answer.status == 409} == {"email_taken"}
-    opened = [p for p in passwords if client.at().try_log_in(email, p).status == 200]
     winner = next(p for p, a in zip(passwords, answers, strict=True) if a.status == 201)
-    assert opened == [winner]
+    # Not all of them: the throttle of guesses would hold.
+    for password in [p for p in passwords if p != winner][:8]:
+        client.at().try_log_in(email, password).expect(401)
+    client.try_log_in(email, winner).expect(200)
 
 
 def test_c1_twenty_sign_ups_of_one_username(client: Api) -> None:

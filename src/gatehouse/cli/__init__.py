@@ -1,7 +1,28 @@
-"""The command line."""
+"""The command line: what operators do, by the rules and into the ledger of the API.
+
+    flask users | roles | sessions | keys | jobs | seed | doctor
+
+Exit codes: 0 done, 1 refused or failed, 2 misused, 130 interrupted.
+"""
 
 from flask import Flask
 
+from gatehouse.cli.doctor import doctor
+from gatehouse.cli.jobs import jobs
+from gatehouse.cli.keys import keys
+from gatehouse.cli.roles import roles
+from gatehouse.cli.seed import seed
+from gatehouse.cli.sessions import sessions
+from gatehouse.cli.users import users
+from gatehouse.cli.vocabulary import CommandEvent
+from gatehouse.feature import EXTENSION, Slots
+
+COMMANDS = (users, roles, sessions, keys, jobs, seed, doctor)
+
 
 def install(app: Flask) -> None:
-    """Register the commands."""
+    """Register the commands, and the events that only they cause."""
+    slots: Slots = app.extensions[EXTENSION]
+    slots.events.update(CommandEvent)
+    for command in COMMANDS:
+        app.cli.add_command(command)

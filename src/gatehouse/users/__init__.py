@@ -15,7 +15,7 @@ from gatehouse.users.service.administration import (
 )
 from gatehouse.users.service.deletion import delete, restore
 from gatehouse.users.service.email_change import confirm_email_change, mark_verified
-from gatehouse.users.service.mails import may_send
+from gatehouse.users.service.mails import ACCOUNT_EXISTS, may_send, tell_owner
 from gatehouse.users.service.passwords import (
     assign_password,
     check_password,
@@ -77,4 +77,5 @@ feature = Feature(
     permissions=UserPermission,
     events=UserEvent,
     limits=(SIGN_UP, EMAIL_CHANGE, MAILS_TO_PERSON),
+    jobs={ACCOUNT_EXISTS: tell_owner},
 )

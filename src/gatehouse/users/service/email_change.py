@@ -62,7 +62,7 @@ def announce(row: Row[Any], address: str, *, actor: Principal | None, origin: Or
             epoch=row.session_epoch,
         )
     else:
-        mails.tell_owner_of(fold(address))
+        mails.queue_account_exists(owner.id)
     mail.queue("email_change_notice", to=row.email, user_id=row.id, context={})
     record(UserEvent.EMAIL_CHANGE_REQUESTED, row.id, actor=actor, origin=origin)
 

@@ -1,12 +1,15 @@
 """Mail about accounts: it goes to stored addresses only, and to nobody without end."""
 
+from typing import Any
 from uuid import UUID
 
 from gatehouse import one_time
-from gatehouse.infra import limits, mail
+from gatehouse.infra import db, jobs, limits, mail
 from gatehouse.infra.limits import RateLimited
 from gatehouse.users import repository
 from gatehouse.users.vocabulary import MAILS_TO_PERSON
+
+ACCOUNT_EXISTS = "users.account_exists"
 
 
 def queue_link(
@@ -34,8 +37,18 @@ def may_send(user_id: UUID) -> bool:
     return True
 
 
-def tell_owner_of(email_folded: str) -> None:
-    """Tell the owner of a taken address, at the address as it is stored, that somebody typed it."""
-    owner = repository.email_owner(email_folded)
+def queue_account_exists(user_id: UUID) -> None:
+    """Note in the present unit that somebody typed the address of this account as a new one."""
+    jobs.enqueue(ACCOUNT_EXISTS, {"user_id": str(user_id)}, user_id=user_id)
+
+
+def tell_owner(payload: dict[str, Any], _entry_id: UUID) -> None:
+    """Tell an owner, at the address as it is stored, that somebody typed it.
+
+    A job and no part of the request, which does no more work for a known address than for
+    another one.
+    """
+    owner = repository.by_id(UUID(payload["user_id"]))
     if owner is not None and may_send(owner.id):
-        mail.queue("account_exists", to=owner.email, user_id=owner.id, context={})
+        with db.unit():
+            mail.queue("account_exists", to=owner.email, user_id=owner.id, context={})

@@ -83,9 +83,10 @@ def _sign_up(body: Body, *, origin: Origin) -> Row[Any] | None:
         try:
             user_id = _insert(values, [USER], actor=None, origin=origin)
         except EmailTaken:
-            if not is_hiding:
+            owner = repository.email_owner(values["email_folded"])
+            if not is_hiding or owner is None:
                 raise
-            mails.tell_owner_of(values["email_folded"])
+            mails.queue_account_exists(owner.id)
             return None
         audit.record(UserEvent.REGISTERED, actor_id=user_id, subject_id=user_id, origin=origin)
         return None if is_hiding else repository.shown(user_id)

@@ -1,0 +1,8 @@
+"""Being written."""
+
+import click
+
+
+@click.command()
+def doctor() -> None:
+    """Being written."""

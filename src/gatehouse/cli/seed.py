@@ -1,0 +1,8 @@
+"""Being written."""
+
+import click
+
+
+@click.command()
+def seed() -> None:
+    """Being written."""
