@@ -9,11 +9,15 @@ sys.path.insert(0, str(Path(__file__).resolve().with_name("src")))
 from gunicorn.arbiter import Arbiter
 
 from gatehouse.infra import jobs, server
-from gatehouse.settings import Settings
+from gatehouse.settings import Settings, SettingsError
 
-_settings = Settings.load()
+try:
+    _settings = Settings.load()
+except SettingsError as error:
+    # A line for each bad variable says more than a stack trace.
+    sys.exit("\n".join(error.problems))
 
-wsgi_app = "wsgi:app"
+wsgi_app = "gatehouse:create_app()"
 bind = (
     f"[{_settings.host}]:{_settings.port}"
     if ":" in _settings.host
@@ -55,7 +59,7 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 
 def when_ready(arbiter: Arbiter) -> None:
     """Prepare the stop, and keep the collector from copying what the forks share."""
-    server.stop_gracefully(arbiter, delay_seconds=_settings.shutdown_delay_seconds)
+    server.stop_gracefully(arbiter, _settings)
     gc.collect()
     gc.freeze()
 

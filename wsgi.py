@@ -1,4 +1,4 @@
-"""The WSGI entry point: what gunicorn and `flask` load."""
+"""The application with its commands: what `flask` loads. The server needs no commands."""
 
 import sys
 from pathlib import Path
@@ -6,6 +6,12 @@ from pathlib import Path
 # A clone serves without being installed.
 sys.path.insert(0, str(Path(__file__).resolve().with_name("src")))
 
-from gatehouse import create_app
+from gatehouse import cli, create_app
+from gatehouse.settings import SettingsError
 
-app = create_app()
+try:
+    app = create_app()
+    cli.install(app)
+except SettingsError as error:
+    # A line for each bad variable says more than a stack trace.
+    sys.exit("\n".join(error.problems))

@@ -113,7 +113,7 @@ def _alone(connection: Connection) -> Iterator[None]:
     yield
 
 
-def _tell(*, step: Any, **_rest: Any) -> None:
+def _tell(ctx: Any, step: Any, heads: Any, run_args: Any) -> None:
     logger.info("migrated", revision=step.up_revision_id, is_upgrade=step.is_upgrade)
 
 

@@ -240,6 +240,4 @@ def _of_user() -> sa.ForeignKey:
 
 def _unique_where(name: str, table: str, column: str, condition: str) -> None:
     where = sa.text(condition)
-    op.create_index(
-        name, table, [column], unique=True, sqlite_where=where, postgresql_where=where
-    )
+    op.create_index(name, table, [column], unique=True, sqlite_where=where, postgresql_where=where)

@@ -2,13 +2,12 @@
 
 from flask import Flask
 
-from gatehouse import cli
 from gatehouse.auth import TokenManager
 from gatehouse.feature import Slots
 from gatehouse.features import FEATURES
 from gatehouse.infra import db, hashing, jobs, keys, limits, logs, mail, redis
 from gatehouse.settings import Settings
-from gatehouse.web import access, edge
+from gatehouse.web import edge, locks
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -41,6 +40,5 @@ def create_app(settings: Settings | None = None) -> Flask:
         jobs.declare(app, feature.jobs, feature.periodic)
     limits.refuse_unknown(app)
     logs.install_request_log(app, settings)
-    cli.install(app)
-    access.refuse_unlocked(app)
+    locks.refuse_unlocked(app)
     return app

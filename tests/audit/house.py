@@ -23,7 +23,7 @@ from gatehouse.infra import db, engines, redis
 from gatehouse.settings import Settings
 from gatehouse.users.models import users
 from gatehouse.users.vocabulary import UserPermission
-from gatehouse.web import access, edge
+from gatehouse.web import access, edge, locks
 
 ORIGIN = Origin("192.0.2.1", "a test", "00000000-0000-7000-8000-000000000000")
 TABLES = ("users", "roles", "user_roles", "events")
@@ -114,7 +114,7 @@ def _built(directory: Path, **variables: str) -> Iterator[House]:
         for blueprint in feature.blueprints:
             api.register_blueprint(blueprint)
     slots.authenticators.append(_known_by_id)
-    access.refuse_unlocked(app)
+    locks.refuse_unlocked(app)
     settings.instance_dir.mkdir(parents=True, exist_ok=True)
     with app.app_context():
         tables = [db.metadata.tables[name] for name in TABLES]

@@ -11,7 +11,7 @@ from gatehouse.core.principal import Principal
 from gatehouse.infra import db
 from gatehouse.roles import service
 from gatehouse.users.models import users
-from gatehouse.web.access import MissingPermission
+from gatehouse.web.denials import MissingPermission
 from tests.audit.house import ORIGIN, House
 from tests.roles.test_roles import AUDITOR, make
 

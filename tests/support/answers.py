@@ -89,7 +89,7 @@ class OverNetwork:
     def __init__(self, url: str) -> None:
         parsed = urllib3.util.parse_url(url)
         self._pool = urllib3.HTTPConnectionPool(
-            parsed.host or "", parsed.port, maxsize=64, timeout=30, retries=False
+            parsed.host or "", parsed.port, maxsize=160, timeout=30, retries=False
         )
 
     def send(

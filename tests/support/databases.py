@@ -12,7 +12,7 @@ from flask_migrate import upgrade
 from psycopg import sql
 from sqlalchemy import make_url
 
-from gatehouse import create_app, roles
+from gatehouse import cli, create_app, roles
 from gatehouse.infra import db, engines, jobs, keys, redis
 from gatehouse.settings import Settings
 from tests.support.environment import settings
@@ -87,6 +87,7 @@ def build(found: Settings) -> None:
 def application(found: Settings) -> Iterator[Flask]:
     """Make the application, and close what it opened."""
     app = create_app(found)
+    cli.install(app)
     try:
         yield app
     finally:

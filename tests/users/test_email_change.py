@@ -100,6 +100,7 @@ def test_r65_c11_two_who_want_one_address(app: Flask, client: Api) -> None:
     assert race.statuses(answers) == {204: 1, 409: 1}
     assert sorted(person.me()["email"] == new for person in people) == [False, True]
     assert all(person.me()["email"] for person in people)
+    assert not any(person.me()["pending_email"] for person in people)
 
 
 def test_c4_one_link_is_good_for_one_change(app: Flask, client: Api) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from itertools import product
 from typing import Any
 
 import pytest
@@ -74,10 +75,10 @@ def test_r75_nobody_promotes_themselves(client: Api, path: str) -> None:
     assert person.me() == before
 
 
-@pytest.mark.parametrize("member", ["name", "username", "locale", "email", "current_password"])
-def test_r86_wrong_types_are_refused(client: Api, member: str) -> None:
+def test_r86_wrong_types_are_refused(client: Api) -> None:
     person = client.sign_up()
-    for wrong in (None, 1, False, 2.5, [], {}, ["x"]):
+    members = ("name", "username", "locale", "email", "current_password")
+    for member, wrong in product(members, (None, 1, False, 2.5, [], {}, ["x"])):
         answer = person.patch("/users/me", {member: wrong}).expect(422)
         assert list(answer.json["errors"]) == [member]
 
@@ -145,6 +146,6 @@ def test_r72_r73_r81_another_account_is_closed(client: Api) -> None:
     assert theirs.me()["name"] is None
 
 
-@pytest.mark.parametrize("odd", ["0", str(2**63), "..%2fme", "%00", "🔑", "ME", "me%00"])
-def test_r90_odd_ids_are_not_found(admin: Person, odd: str) -> None:
-    assert admin.get(f"/users/{odd}").status in (400, 404)
+def test_r90_odd_ids_are_not_found(admin: Person) -> None:
+    for odd in ("0", str(2**63), "..%2fme", "%00", "🔑", "ME", "me%00", "me;x", "-1"):
+        assert admin.get(f"/users/{odd}").status in (400, 404), odd

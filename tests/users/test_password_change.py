@@ -51,11 +51,11 @@ def test_r39_guesses_are_counted_like_log_ins(client: Api) -> None:
     assert person.is_in()
 
 
-@pytest.mark.parametrize("new", ["short", "password", "jane-doe", "Jane Doe", "x" * 129])
-def test_r34_r36_the_same_rules_as_at_sign_up(client: Api, new: str) -> None:
+def test_r34_r36_the_same_rules_as_at_sign_up(client: Api) -> None:
     person = client.sign_up(username="jane-doe", name="Jane Doe")
-    answer = change(person, new).expect(422)
-    assert list(answer.json["errors"]) == ["new_password"]
+    for new in ("short", "password", "jane-doe", "Jane Doe", person.email, "x" * 129):
+        answer = change(person, new).expect(422)
+        assert list(answer.json["errors"]) == ["new_password"], new
 
 
 def test_r66_older_links_are_dead(app: Flask, client: Api) -> None:

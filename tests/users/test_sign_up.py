@@ -1,5 +1,6 @@
 """Signing up: who may, with which names and passwords, and what strangers learn from it."""
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -61,23 +62,16 @@ def refused(client: Api, **members: Any) -> list[str]:
     return list(client.post("/users", body).expect(422, "validation_failed").json["errors"])
 
 
-@pytest.mark.parametrize(
-    "names",
-    [
-        ["me", "admin", "Admin", "root", "null", "..", "ab", ".abc", "abc-", "a b", "x" * 51],
-        [
-            "other@example.com",
-            "p\u0430ypal",
-            "zero\u200bwidth",
-            "\u202etxt",
-            "ａｄｍｉｎ",
-            "café",
-            "",
-        ],
-    ],
-)
-def test_r61_r62_r68_usernames_that_mislead_are_refused(client: Api, names: list[str]) -> None:
-    for name in names:
+# Look-alikes: Cyrillic a, a zero-width space, right-to-left override, full-width letters.
+MISLEADING = [
+    *("me", "admin", "Admin", "root", "null", "..", "ab", ".abc", "abc-", "", "a b", "x" * 51),
+    *("other@example.com", "café", "p\u0430ypal", "zero\u200bwidth", "\u202etxt"),
+    "\uff41\uff44\uff4d\uff49\uff4e",
+]
+
+
+def test_r61_r62_r68_usernames_that_mislead_are_refused(client: Api) -> None:
+    for name in MISLEADING:
         assert refused(client, username=name) == ["username"], name
 
 
@@ -101,21 +95,18 @@ def test_r74_nobody_makes_themselves_more_than_they_are(client: Api) -> None:
         assert refused(client, **member) == list(member)
 
 
-@pytest.mark.parametrize("member", ["email", "password", "username", "name", "locale"])
-def test_r86_wrong_types_are_refused(client: Api, member: str) -> None:
-    for wrong in (None, 1, True, 1.5, [], {}, ["x"], {"x": 1}):
-        assert refused(client, **{member: wrong}) == [member]
+def test_r86_wrong_types_are_refused(client: Api) -> None:
+    members = ("email", "password", "username", "name", "locale")
+    for member, wrong in product(members, (None, 1, True, 1.5, [], {}, ["x"], {"x": 1})):
+        assert refused(client.at(), **{member: wrong}) == [member]
 
 
-@pytest.mark.parametrize(
-    "password",
-    ["short", "password", "PassWord1", "aaaaaaaaaaaa", "gatehouse", "x" * 129, "Jane Quiet Doe"]
-    + ["jane.doe@example.com", "JANE.DOE@example.com", "Jane.Doe", "quietjane", "a\ud800bcdefgh"],
-    ids=ascii,
-)
-def test_r34_r36_passwords_that_are_refused(client: Api, password: str) -> None:
+def test_r34_r36_passwords_that_are_refused(client: Api) -> None:
     own = {"email": "jane.doe@example.com", "username": "quietjane", "name": "Jane Quiet Doe"}
-    assert refused(client, **own, password=password) == ["password"]
+    common = ("password", "PassWord1", "aaaaaaaaaaaa", "gatehouse")
+    names = (*own.values(), "JANE.DOE@example.com", "Jane.Doe", "JANE QUIET DOE")
+    for password in ("short", *common, *names, "x" * 129, "a\ud800bcdefgh"):
+        assert refused(client, **own, password=password) == ["password"], ascii(password)
 
 
 def test_r33_r35_any_other_password_works_exactly(client: Api) -> None:

@@ -17,7 +17,7 @@ from gatehouse.core.permissions import Permission
 from gatehouse.health import feature as health
 from gatehouse.infra import db, engines, logs, redis
 from gatehouse.settings import Settings
-from gatehouse.web import access, conditional, edge
+from gatehouse.web import access, conditional, edge, locks
 from gatehouse.web.blueprint import Blueprint
 from gatehouse.web.json import respond
 from gatehouse.web.schemas import (
@@ -213,7 +213,7 @@ def application(directory: Path, **environ: str) -> Iterator[Flask]:
     api.register_blueprint(blueprint())
     for probes in health.blueprints:
         api.register_blueprint(probes)
-    access.refuse_unlocked(app)
+    locks.refuse_unlocked(app)
     yield app
     engines.dispose(app)
     with app.app_context():

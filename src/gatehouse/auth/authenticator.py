@@ -4,7 +4,8 @@ from flask import Request, g
 
 from gatehouse.auth import access_tokens, repository
 from gatehouse.core.principal import Principal
-from gatehouse.web.access import InvalidToken, bearer_token
+from gatehouse.web.access import bearer_token
+from gatehouse.web.denials import InvalidToken
 
 
 def authenticate(request: Request) -> Principal | None:

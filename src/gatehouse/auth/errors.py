@@ -2,6 +2,8 @@
 
 from gatehouse.core.errors import Forbidden, Refusal, Unauthenticated, Unprocessable
 
+NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
 
 class InvalidCredentials(Unauthenticated):
     """Name or password is wrong, or the account is not active; which of them is not told."""
@@ -33,28 +35,21 @@ class ProofRequired(Unprocessable):
         super().__init__("Send the account's access token or `password`, or a `new_password`.")
 
 
-class OAuthError(Refusal):
-    """A refusal of the token endpoint, with the members of RFC 6749, section 5.2."""
+class InvalidGrant(Refusal):
+    """The credentials or the refresh token of a grant are not good (RFC 6749, section 5.2)."""
 
-    code = "invalid_request"
-    title = "The token request cannot be granted"
-    error = "invalid_request"
+    code = "invalid_grant"
+    title = "The credentials or the refresh token are not valid"
 
     def __init__(self, description: str) -> None:
-        super().__init__(
-            description,
-            members={"error": self.error, "error_description": description},
-            headers={"Cache-Control": "no-store", "Pragma": "no-cache"},
-        )
+        super().__init__(description, members={"error": self.code}, headers=NO_STORE)
 
 
-class InvalidGrant(OAuthError):
-    """The credentials or the refresh token of a grant are not good."""
+class UnsupportedGrantType(Refusal):
+    """The grant is neither `password` nor `refresh_token` (RFC 6749, section 5.2)."""
 
-    code = error = "invalid_grant"
+    code = "unsupported_grant_type"
+    title = "Use grant_type=password or grant_type=refresh_token"
 
-
-class UnsupportedGrantType(OAuthError):
-    """The grant is neither `password` nor `refresh_token`."""
-
-    code = error = "unsupported_grant_type"
+    def __init__(self) -> None:
+        super().__init__(members={"error": self.code}, headers=NO_STORE)

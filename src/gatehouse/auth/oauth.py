@@ -7,7 +7,6 @@ from gatehouse.auth import login
 from gatehouse.auth.errors import (
     InvalidCredentials,
     InvalidGrant,
-    OAuthError,
     UnsupportedGrantType,
 )
 from gatehouse.auth.vocabulary import LOGIN
@@ -15,10 +14,14 @@ from gatehouse.core.network import bucket
 from gatehouse.core.principal import Origin
 from gatehouse.infra import limits
 from gatehouse.sessions import RefreshTokenInvalid
+from gatehouse.web.refusals import InvalidForm
 
 
 def token(form: Mapping[str, Any], *, origin: Origin) -> login.Tokens:
-    """Grant tokens by password or refresh token; raises OAuthError and what a log-in raises."""
+    """Grant tokens by password or refresh token.
+
+    Raises InvalidForm, UnsupportedGrantType, InvalidGrant and what a log-in raises.
+    """
     grant_type = form.get("grant_type")
     if grant_type == "password":
         name, password = _required(form, "username"), _required(form, "password")
@@ -33,12 +36,12 @@ def token(form: Mapping[str, Any], *, origin: Origin) -> login.Tokens:
         except RefreshTokenInvalid as refusal:
             raise InvalidGrant(refusal.title) from None
     if not grant_type:
-        raise OAuthError("The parameter grant_type is missing.")
-    raise UnsupportedGrantType("Use grant_type=password or grant_type=refresh_token.")
+        raise InvalidForm("The parameter grant_type is missing.")
+    raise UnsupportedGrantType
 
 
 def _required(form: Mapping[str, Any], name: str) -> str:
     value = form.get(name)
     if not value:
-        raise OAuthError(f"The parameter {name} is missing.")
+        raise InvalidForm(f"The parameter {name} is missing.")
     return str(value)

@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 refused or failed, 2 misused, 130 interrupted.
 """
 
 from flask import Flask
+from flask_migrate import Migrate
 
 from gatehouse.cli.doctor import doctor
 from gatehouse.cli.jobs import jobs
@@ -16,12 +17,20 @@ from gatehouse.cli.sessions import sessions
 from gatehouse.cli.users import users
 from gatehouse.cli.vocabulary import CommandEvent
 from gatehouse.feature import EXTENSION, Slots
+from gatehouse.infra import db
 
 COMMANDS = (users, roles, sessions, keys, jobs, seed, doctor)
 
 
 def install(app: Flask) -> None:
-    """Register the commands, and the events that only they cause."""
+    """Register the commands, `flask db …` among them, and the events that only they cause."""
+    Migrate(
+        app,
+        db.sqlalchemy,
+        compare_type=True,
+        render_as_batch=app.config["SETTINGS"].is_sqlite,
+        directory=str(db.MIGRATIONS),
+    )
     slots: Slots = app.extensions[EXTENSION]
     slots.events.update(CommandEvent)
     for command in COMMANDS:

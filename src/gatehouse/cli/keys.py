@@ -57,7 +57,7 @@ def list_(as_json: bool) -> None:
     if as_json:
         output.as_json(rows)
     else:
-        output.table(columns, (row.values() for row in rows))
+        output.table(columns, (list(row.values()) for row in rows))
 
 
 @keys.command()
@@ -74,7 +74,8 @@ def rotate(ahead_seconds: int) -> None:
             click.echo(f"{key.kid} is trusted until {output.cell(key.retires_at)}")
 
 
-@keys.command()
+# A key id may begin with a dash.
+@keys.command(context_settings={"ignore_unknown_options": True})
 @click.argument("kid")
 @click.option(
     "--after",

@@ -39,7 +39,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print rows under headings: with a rule at a terminal, as bare columns into a pipe."""
     is_terminal = sys.stdout.isatty()
     shown = Table(
-        box=SIMPLE_HEAD if is_terminal else None, pad_edge=False, header_style="bold", show_edge=False
+        box=SIMPLE_HEAD if is_terminal else None,
+        pad_edge=False,
+        header_style="bold",
+        show_edge=False,
     )
     for name in columns:
         shown.add_column(name, overflow="fold")

@@ -72,7 +72,7 @@ def show(password: str, *, is_permanent: bool) -> None:
 
 
 def _first_line() -> str:
-    line = click.get_binary_stream("stdin").readline(_LONGEST_LINE)
+    line = sys.stdin.buffer.readline(_LONGEST_LINE)
     try:
         password = line.decode().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:

@@ -1,10 +1,11 @@
 """Whom a command means: people are named by e-mail address, username or id."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, or_, select
+from sqlalchemy import Connection, Row, Select, exists, or_, select, text
 
 from gatehouse import roles, sessions, users
 from gatehouse.cli.failures import Failed
@@ -12,10 +13,13 @@ from gatehouse.cli.output import cell
 from gatehouse.core import clock
 from gatehouse.core.text import fold
 from gatehouse.infra import db
+from gatehouse.roles import UserRole
 from gatehouse.users import User
 
-_SHOWN = (*users.PUBLIC_COLUMNS, roles.names_column(User.id).label("role_names"))
+_ID = User.__table__.c.id
+_SHOWN = (*users.PUBLIC_COLUMNS, roles.names_column(_ID).label("role_names"))
 _BATCH = 1_000
+_PATIENCE_SECONDS = 60
 
 
 def living(name: str) -> Row[Any]:
@@ -50,7 +54,9 @@ def deleted(name: str) -> Row[Any]:
         state = "there is no account" if row is None else "there is no deleted account"
         raise Failed(f"{state} {cell(name)}")
     if len(ids) > 1:
-        raise Failed(f"{len(ids)} deleted accounts had that name, name one by its id: {_these(ids)}")
+        raise Failed(
+            f"{len(ids)} deleted accounts had that name, name one by its id: {_these(ids)}"
+        )
     found = users.found(str(ids[0].id))
     if found is None:
         raise Failed(f"there is no account {cell(name)}")
@@ -58,7 +64,12 @@ def deleted(name: str) -> Row[Any]:
 
 
 def listed(
-    *, prefix: str | None, role: str | None, is_active: bool | None, is_deleted: bool, limit: int
+    *,
+    prefix: str | None,
+    role_id: UUID | None,
+    is_active: bool | None,
+    is_deleted: bool,
+    limit: int,
 ) -> list[Row[Any]]:
     """Return accounts, the latest first, in batches that run along an index."""
     statement: Select[Any] = select(*_SHOWN).where(
@@ -68,27 +79,21 @@ def listed(
         folded = fold(prefix)
         names = User.email_folded, User.username_folded
         statement = statement.where(or_(*(n.startswith(folded, autoescape=True) for n in names)))
-    if role is not None:
-        statement = statement.where(roles.has_role(User.__table__.c.id, role))
+    if role_id is not None:
+        # By its id: only then does PostgreSQL know whether few or nearly all people have it.
+        has_it = exists().where(UserRole.user_id == User.id, UserRole.role_id == role_id)
+        statement = statement.where(has_it)
     if is_active is not None:
         statement = statement.where(User.is_active.is_(is_active))
     statement = statement.order_by(User.created_at.desc(), User.id.desc())
     found: list[Row[Any]] = []
-    while len(found) < limit:
-        size = min(_BATCH, limit - len(found))
-        page = statement.limit(size)
-        if found:
-            last = found[-1]
-            page = page.where(
-                or_(
-                    User.created_at < last.created_at,
-                    (User.created_at == last.created_at) & (User.id < last.id),
-                )
-            )
-        rows = db.reader.rows(page)
-        found.extend(rows)
-        if len(rows) < size:
-            break
+    with _patient_reader() as connection:
+        while len(found) < limit:
+            size = min(_BATCH, limit - len(found))
+            rows = connection.execute(_after(statement, found).limit(size)).all()
+            found.extend(rows)
+            if len(rows) < size:
+                break
     return found
 
 
@@ -100,6 +105,31 @@ def session_of(session_id: UUID) -> Row[Any] | None:
         .join(accounts, accounts.c.id == sessions.Session.user_id)
         .where(sessions.Session.id == session_id, sessions.is_living(clock.now()))
     )
+
+
+def _after(statement: Select[Any], found: list[Row[Any]]) -> Select[Any]:
+    """Continue behind the last row that was found."""
+    if not found:
+        return statement
+    last = found[-1]
+    is_older = User.created_at < last.created_at
+    return statement.where(
+        or_(is_older, (User.created_at == last.created_at) & (User.id < last.id))
+    )
+
+
+@contextmanager
+def _patient_reader() -> Iterator[Connection]:
+    """Give a reading connection whose statements may take longer than those of a request."""
+    with db.reader.engine.connect() as connection:
+        if db.is_sqlite():
+            yield connection
+            return
+        connection.execute(text(f"SET statement_timeout = '{_PATIENCE_SECONDS}s'"))
+        try:
+            yield connection
+        finally:
+            connection.execute(text("RESET statement_timeout"))
 
 
 def _these(rows: Sequence[Row[Any]]) -> str:

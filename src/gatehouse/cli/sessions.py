@@ -37,9 +37,7 @@ def _end_all(person: str) -> None:
     count = len(book.list_of(row.id))
     with db.unit():
         users.raise_epoch(row.id)
-        audit.record(
-            book.SessionEvent.ALL_ENDED, actor_id=None, subject_id=row.id, origin=origin()
-        )
+        audit.record(book.SessionEvent.ALL_ENDED, actor_id=None, subject_id=row.id, origin=origin())
     click.echo(f"ended every session of {row.email} ({count})")
 
 

@@ -12,20 +12,18 @@ from typing import NamedTuple, NoReturn, TypeVar
 
 from alembic.script import ScriptDirectory
 from flask_migrate import upgrade
-from gunicorn.app.wsgiapp import WSGIApplication
 from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import OperationalError
 
-from gatehouse import create_app, roles, users
+from gatehouse import cli, create_app, roles, users
 from gatehouse.core.errors import Refusal
 from gatehouse.core.permissions import SUPER_ADMIN
 from gatehouse.core.principal import Origin
-from gatehouse.infra import db, engines, keys
+from gatehouse.infra import db, keys
 from gatehouse.settings import Settings, SettingsError
 
 T = TypeVar("T")
 
-MIGRATIONS = "migrations"
 DEFAULT_EMAIL = "admin@example.com"
 ORIGIN = Origin(address="", user_agent="gatehouse.cli.start", request_id="")
 
@@ -52,11 +50,10 @@ READY = """
 
 
 class Login(NamedTuple):
-    """What the line to log in with shows, and whether the account was made just now."""
+    """What the line to log in with shows."""
 
     email: str = "<e-mail>"
     password: str = "<password>"
-    is_new: bool = False
 
 
 def main() -> NoReturn:
@@ -64,11 +61,10 @@ def main() -> NoReturn:
     settings = _or_exit(Settings.load)
     _or_exit(lambda: refuse_taken_port(settings.host, settings.port))
     app = create_app(settings)
+    cli.install(app)
     with app.app_context():
-        has_changed = _or_exit(migrate)
+        _or_exit(migrate)
         login = _or_exit(lambda: prepare(settings))
-        db.sqlalchemy.engine.dispose()
-    engines.dispose(app)
     print(
         READY.format(
             product=settings.product_name,
@@ -78,23 +74,8 @@ def main() -> NoReturn:
         ),
         flush=True,
     )
-    serve(is_clean=not (has_changed or login.is_new))
-
-
-def serve(*, is_clean: bool) -> NoReturn:
-    """Become gunicorn.
-
-    A process that only looked goes on as it is, which halves the time to the first answer. One
-    that migrated or hashed starts anew: its threads and its memory are not for the server.
-    """
-    command = ["-m", "gunicorn"]
-    if not is_clean:
-        os.execv(sys.executable, [sys.executable, *command])  # noqa: S606 - no shell is wanted
-    sys.argv = ["gunicorn"]
-    server = WSGIApplication()
-    sys.argv = command  # with these gunicorn starts its own successor (SIGUSR2)
-    server.run()
-    sys.exit(0)
+    # A fresh process: what the preparation has loaded and opened is not for the server.
+    os.execv(sys.executable, [sys.executable, "-m", "gunicorn"])  # noqa: S606 - no shell is wanted
 
 
 def refuse_taken_port(host: str, port: int) -> None:
@@ -110,17 +91,16 @@ def refuse_taken_port(host: str, port: int) -> None:
             raise OSError(f"{_host(host)}:{port}: {reason}; choose another HOST or PORT") from None
 
 
-def migrate() -> bool:
-    """Bring the schema to the newest revision, and tell whether it was not there yet."""
-    newest = ScriptDirectory(MIGRATIONS).get_current_head()
+def migrate() -> None:
+    """Bring the schema to the newest revision; where it is there, two statements find out."""
+    newest = ScriptDirectory(str(db.MIGRATIONS)).get_current_head()
     with db.reader.engine.connect() as connection:
         if inspect(connection).has_table("alembic_version"):
             present = connection.scalar(text("SELECT version_num FROM alembic_version"))
             if present == newest:
-                return False
+                return
     print("Bringing the database up to date ...", flush=True)
-    upgrade(directory=MIGRATIONS)
-    return True
+    upgrade(directory=str(db.MIGRATIONS))
 
 
 def prepare(settings: Settings) -> Login:
@@ -146,9 +126,9 @@ def _make_first_administrator(settings: Settings) -> Login:
     with db.unit():
         users.mark_verified(row.id, row.email)
     if given:
-        return Login(email, is_new=True)
+        return Login(email)
     print(SHOWN_ONCE.format(email=email, password=password), flush=True)
-    return Login(email, password, is_new=True)
+    return Login(email, password)
 
 
 def _or_exit(step: Callable[[], T]) -> T:

@@ -1,6 +1,7 @@
 """`flask users`: make accounts, look at them, and open or close them."""
 
 from typing import Any
+from uuid import UUID
 
 import click
 from sqlalchemy import Row
@@ -44,7 +45,7 @@ def create(
     is_permanent: bool,
 ) -> None:
     """Make an account; asks for the password, which must be changed at log-in."""
-    _refuse_unknown(role_names)
+    _known_roles(role_names)
     password = passwords.read(from_stdin=from_stdin, generate=generate)
     given: dict[str, Any] = {"username": username, "name": name, "locale": locale}
     body = {"email": email, "password": password, "is_active": not inactive}
@@ -84,10 +85,12 @@ def list_(
     as_json: bool,
 ) -> None:
     """List accounts, the latest first."""
-    if role is not None:
-        _refuse_unknown((role,))
     rows = people.listed(
-        prefix=prefix, role=role, is_active=is_active, is_deleted=is_deleted, limit=limit + 1
+        prefix=prefix,
+        role_id=None if role is None else _known_roles((role,))[0],
+        is_active=is_active,
+        is_deleted=is_deleted,
+        limit=limit + 1,
     )
     documents = [people_book.document(row) for row in rows[:limit]]
     if as_json:
@@ -113,6 +116,8 @@ def show(person: str, as_json: bool) -> None:
         output.as_json(document | {"sessions": [_session(one) for one in living]})
         return
     output.record(document)
+    if not living:
+        return
     click.echo()
     output.table(
         ("session", "since", "last used", "ends", "address", "client"),
@@ -196,7 +201,7 @@ def unlock(person: str) -> None:
 
 
 def _change_roles(change: Any, person: str, role_names: tuple[str, ...]) -> None:
-    _refuse_unknown(role_names)
+    _known_roles(role_names)
     row = people.living(person)
     with db.unit():
         for name in role_names:
@@ -216,11 +221,13 @@ def _set_active(person: str, is_active: bool) -> None:
     click.echo(f"{row.email} is {state}")
 
 
-def _refuse_unknown(names: tuple[str, ...]) -> None:
-    known = sorted(role["name"] for role in role_book.everything())
+def _known_roles(names: tuple[str, ...]) -> list[UUID]:
+    """Return the ids of these roles; fails where one does not exist."""
+    ids: dict[str, UUID] = {role["name"]: role["id"] for role in role_book.everything()}
     for name in names:
-        if name not in known:
-            raise Failed(f"there is no role {output.cell(name)}; there are {', '.join(known)}")
+        if name not in ids:
+            raise Failed(f"there is no role {output.cell(name)}; there are {', '.join(ids)}")
+    return [ids[name] for name in names]
 
 
 def _session(one: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, g
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import MetaData, event
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -67,7 +66,6 @@ class _Base(DeclarativeBase):
 sqlalchemy = SQLAlchemy(
     model_class=_Base, disable_autonaming=True, session_options={"expire_on_commit": False}
 )
-migrate = Migrate()
 
 if TYPE_CHECKING:
 
@@ -88,13 +86,6 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engines.writer_options(settings)
     sqlalchemy.init_app(app)
-    migrate.init_app(
-        app,
-        sqlalchemy,
-        compare_type=True,
-        render_as_batch=settings.is_sqlite,
-        directory=str(MIGRATIONS),
-    )
     with app.app_context():
         engines.install(app, writer=sqlalchemy.engine, settings=settings)
 

@@ -28,6 +28,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from gatehouse.settings import Settings
 
 EXTENSION = "gatehouse.engines"
+# Everybody who writes to SQLite waits in this one queue, and each for an fsync of its own.
+SQLITE_QUEUE_SECONDS = 5
 Params = Mapping[str, Any] | None
 
 
@@ -67,8 +69,9 @@ class Reader:
 
 def writer_options(settings: Settings) -> dict[str, Any]:
     """Return the engine options of the writer."""
-    size = 1 if settings.is_sqlite else max(1, settings.threads // 2)
-    return _options(settings) | {"pool_size": size, "pool_pre_ping": not settings.is_sqlite}
+    if settings.is_sqlite:
+        return _options(settings) | {"pool_size": 1, "pool_timeout": SQLITE_QUEUE_SECONDS}
+    return _options(settings) | {"pool_size": max(1, settings.threads // 2), "pool_pre_ping": True}
 
 
 def install(app: Flask, *, writer: Engine, settings: Settings) -> None:

@@ -9,7 +9,7 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from gunicorn import util
 from gunicorn.arbiter import Arbiter
@@ -18,6 +18,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from gatehouse.core.ids import new_id
 from gatehouse.infra import lifecycle
+from gatehouse.settings import Settings
 
 # The first class that fits decides; what is no fault of the client is 500.
 _REFUSALS: tuple[tuple[type[Exception], int, str, str], ...] = (
@@ -90,13 +91,14 @@ def _problem(status: int, code: str, phrase: str, request_id: str) -> bytes:
     return "\r\n".join([*lines, "", body]).encode("ascii")
 
 
-def stop_gracefully(arbiter: Arbiter, *, delay_seconds: float) -> None:
+def stop_gracefully(arbiter: Arbiter, settings: Settings) -> None:
     """Let SIGTERM and SIGINT of gunicorn's main process lower readiness first, then stop.
 
-    For `delay_seconds` the workers go on as before, while `/ready` says 503 and a proxy turns
-    away. Then they finish what is in flight. A second signal ends the delay at once.
+    For SHUTDOWN_DELAY_SECONDS the workers go on as before, while `/ready` says 503 and a proxy
+    turns away. Then they finish what is in flight. A second signal ends the delay at once.
     """
-    stop: Callable[[], None] = arbiter.handle_term
+    stop: Callable[[], NoReturn] = arbiter.handle_term  # leaves the main loop by StopIteration
+    delay_seconds = settings.shutdown_delay_seconds
 
     def drain_then_stop() -> None:
         if lifecycle.draining() or not delay_seconds:

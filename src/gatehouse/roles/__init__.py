@@ -3,6 +3,7 @@
 from gatehouse.core.permissions import ADMIN, BUILT_IN_ROLES, SUPER_ADMIN, USER
 from gatehouse.feature import Feature
 from gatehouse.roles.assignments import has_role, lock_super_admins, names_column
+from gatehouse.roles.errors import TargetOutranks
 from gatehouse.roles.models import Role, UserRole
 from gatehouse.roles.rights import catalogue, expand
 from gatehouse.roles.routes import blp
@@ -26,6 +27,7 @@ __all__ = [
     "Role",
     "RoleEvent",
     "RolePermission",
+    "TargetOutranks",
     "UserRole",
     "by_names",
     "catalogue",

@@ -17,7 +17,7 @@ from gatehouse.roles import assignments, repository
 from gatehouse.roles.errors import BuiltInRole, RoleNotFound, TargetOutranks, UnknownPermission
 from gatehouse.roles.rights import catalogue, expand
 from gatehouse.roles.vocabulary import BUILT_IN, RoleEvent, RolePermission
-from gatehouse.web.access import MissingPermission
+from gatehouse.web.denials import MissingPermission
 
 _DESCRIBED = ("name", "description", "permissions")
 

@@ -1,6 +1,7 @@
 """What the users feature refuses."""
 
 from gatehouse.core.errors import Conflict, Forbidden, NotFound
+from gatehouse.roles import TargetOutranks
 
 
 class UserNotFound(NotFound):
@@ -33,13 +34,6 @@ class UsernameTaken(Conflict):
     keeps_writes = True
 
 
-class TargetOutranks(Forbidden):
-    """The account holds a permission that the actor does not hold."""
-
-    code = "target_outranks"
-    title = "The account holds more rights than you do"
-
-
 class RoleOutranks(TargetOutranks):
     """Nobody grants or takes a role with a permission that they do not hold."""
 
@@ -65,10 +59,3 @@ class RetentionOver(Conflict):
 
     code = "retention_over"
     title = "The account was deleted too long ago"
-
-
-class EmailChangeOutdated(Conflict):
-    """The account no longer waits for this address to be confirmed."""
-
-    code = "email_change_outdated"
-    title = "The change of the e-mail address is out of date"

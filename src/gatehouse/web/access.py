@@ -13,97 +13,33 @@ for every id, existing or not.
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import timedelta
-from enum import StrEnum
+from dataclasses import replace
 from functools import wraps
 from typing import Any, TypeVar
 from uuid import UUID
 
-from flask import Flask, Request, current_app, g, request
+from flask import Request, current_app, g, request
 
 from gatehouse.core import clock
-from gatehouse.core.errors import Forbidden, NotFound, Unauthenticated
+from gatehouse.core.errors import NotFound, Unauthenticated
 from gatehouse.core.permissions import Permission
 from gatehouse.core.principal import Origin, Principal
 from gatehouse.settings import settings
+from gatehouse.web.denials import (
+    FRESH_FOR,
+    ApiKeyNotAllowed,
+    InvalidToken,
+    MissingPermission,
+    StepUpRequired,
+)
+from gatehouse.web.locks import Kind, Lock
 
 View = TypeVar("View", bound=Callable[..., Any])
 Authenticator = Callable[[Request], Principal | None]
 """Returns None when the request has no credential of its kind; raises InvalidToken."""
 
 AUTHENTICATORS = "gatehouse.authenticators"
-FRESH_FOR = timedelta(minutes=10)
 USER_AGENT_LENGTH = 255
-
-
-class Kind(StrEnum):
-    """What a lock asks for."""
-
-    PUBLIC = "public"
-    OPTIONAL_USER = "optional_user"
-    USER = "user"
-    SELF_OR = "self_or"
-    PERMISSION = "permission"
-    REFRESH_TOKEN = "refresh_token"
-    ONE_TIME = "one_time"
-    METRICS_TOKEN = "metrics_token"
-
-
-@dataclass(frozen=True, slots=True)
-class Lock:
-    """One door's lock, as the architecture tests and the API description read it."""
-
-    kind: Kind
-    permission: Permission | None = None
-    purpose: str | None = None
-    is_fresh: bool = False
-    is_closed_to_api_keys: bool = False
-
-
-class InvalidToken(Unauthenticated):
-    """A credential was sent and is not, or no longer, good (RFC 6750, section 3.1)."""
-
-    code = "invalid_token"
-    title = "The token is not valid"
-
-    def __init__(self, detail: str | None = None) -> None:
-        super().__init__(detail, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
-
-
-class MissingPermission(Forbidden):
-    """The caller holds no role with the permission (RFC 6750, section 3.1)."""
-
-    code = "insufficient_scope"
-
-    def __init__(self, permission: str) -> None:
-        super().__init__(
-            f"This needs the permission {permission}.",
-            headers={
-                "WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{permission}"'
-            },
-        )
-
-
-class StepUpRequired(Unauthenticated):
-    """The log-in is too old for this; POST /auth/reauthenticate renews it (RFC 9470)."""
-
-    code = "insufficient_user_authentication"
-    title = "Confirm that it is you"
-
-    def __init__(self) -> None:
-        seconds = int(FRESH_FOR.total_seconds())
-        challenge = f'Bearer error="{self.code}", max_age="{seconds}"'
-        super().__init__(
-            f"This needs a log-in or a step-up within the last {seconds} seconds.",
-            headers={"WWW-Authenticate": challenge},
-        )
-
-
-class ApiKeyNotAllowed(Forbidden):
-    """The door opens for people only, not for their API keys."""
-
-    code = "api_key_not_allowed"
 
 
 def public(view: View) -> View:
@@ -236,22 +172,6 @@ def bearer_token(from_request: Request) -> str | None:
     if scheme.lower() != "bearer" or not token or " " in token or len(token) > 4096:
         raise InvalidToken("Send the header as `Authorization: Bearer <token>`.")
     return str(token)
-
-
-def lock_of(view: Callable[..., Any]) -> Lock | None:
-    """Return the lock that a view names, or None."""
-    return getattr(view, "_lock", None)
-
-
-def refuse_unlocked(app: Flask) -> None:
-    """Raise RuntimeError if a route of `app` names no lock."""
-    open_doors = sorted(
-        rule.rule
-        for rule in app.url_map.iter_rules()
-        if not lock_of(app.view_functions[rule.endpoint])
-    )
-    if open_doors:
-        raise RuntimeError(f"these routes name no lock: {', '.join(open_doors)}")
 
 
 def _require(permission: Permission) -> None:

@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from gatehouse.core.errors import Conflict, Refusal, Unauthenticated, Unavailable, Unprocessable
 from gatehouse.web import problem
-from gatehouse.web.access import InvalidToken
+from gatehouse.web.denials import InvalidToken
 from gatehouse.web.refusals import BodyTooLarge
 
 logger = structlog.get_logger(__name__)

@@ -6,7 +6,7 @@ from typing import Any
 
 from gatehouse.core.errors import PreconditionFailed, Refusal
 from gatehouse.web import components, problem, refusals
-from gatehouse.web.access import Kind, Lock, lock_of
+from gatehouse.web.locks import Kind, Lock, lock_of
 
 Operation = dict[str, Any]
 Codes = Iterator[tuple[int, str]]

@@ -5,8 +5,9 @@ from uuid import UUID
 
 from flask import Response
 
+from gatehouse.roles import TargetOutranks
 from gatehouse.sessions import SessionPage
-from gatehouse.users.errors import EmailTaken, RetentionOver, TargetOutranks, UserNotFound
+from gatehouse.users.errors import EmailTaken, RetentionOver, UserNotFound
 from gatehouse.users.rendering import document
 from gatehouse.users.routes.blueprint import blp
 from gatehouse.users.schemas import Accepted, UserOut
@@ -26,7 +27,12 @@ def restore(user_id: UUID) -> Response:
 
     A username that somebody else took meanwhile is theirs, and the account comes back without.
     """
-    row = deletion.restore(user_id, actor=access.principal(), origin=access.origin())
+    row = deletion.restore(
+        user_id,
+        actor=access.principal(),
+        origin=access.origin(),
+        expected_version=conditional.expected_version(),
+    )
     return conditional.answer(document(row), version=row.version)
 
 

@@ -33,7 +33,7 @@ def careful_with_roles(view: View) -> View:
     @wraps(view)
     def guarded(body: dict[str, Any]) -> Any:
         if "roles" in body and _is_administrator():
-            _refuse_api_key()
+            access.session_id()
             access.require_fresh()
         return view(body)
 
@@ -47,7 +47,7 @@ def careful_with_email(view: View) -> View:
     def guarded(body: dict[str, Any], **kwargs: Any) -> Any:
         if "email" in body:
             limits.hit(EMAIL_CHANGE, bucket(request.remote_addr))
-            _refuse_api_key()
+            access.session_id()
             who = access.principal()
             if kwargs.get("user_id", who.user_id) != who.user_id:
                 access.require_fresh()
@@ -72,8 +72,3 @@ def fresh_for_oneself(view: View) -> View:
 def _is_administrator() -> bool:
     who = access.principal_or_none()
     return who is not None and who.may(UserPermission.CREATE)
-
-
-def _refuse_api_key() -> None:
-    if access.principal().session_id is None:
-        raise access.ApiKeyNotAllowed

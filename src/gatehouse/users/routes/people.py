@@ -6,12 +6,12 @@ from uuid import UUID
 from flask import Response
 
 from gatehouse import roles
-from gatehouse.users import repository
+from gatehouse.guessing import GuessingThrottled, WrongPassword
+from gatehouse.roles import TargetOutranks
 from gatehouse.users.errors import (
     EmailTaken,
     LastSuperAdmin,
     RoleOutranks,
-    TargetOutranks,
     UsernameTaken,
     UserNotFound,
 )
@@ -31,9 +31,7 @@ from gatehouse.web.transaction import in_unit
 @blp.response(200, UserOut, etag=True)
 def show(user_id: UUID) -> Response:
     """Show an account."""
-    row = repository.by_id(user_id)
-    if row is None:
-        raise UserNotFound
+    row = profile.show(user_id)
     return conditional.answer(document(row), version=row.version)
 
 
@@ -42,6 +40,7 @@ def show(user_id: UUID) -> Response:
 @blp.arguments(UserPatch, allow_surrogates=True)
 @careful_with_email
 @blp.refuses(UserNotFound, EmailTaken, UsernameTaken, TargetOutranks, LastSuperAdmin)
+@blp.refuses(WrongPassword, GuessingThrottled)
 @blp.response(200, UserOut, etag=True)
 def change(body: dict[str, Any], user_id: UUID) -> Response:
     """Change an account.

@@ -8,6 +8,7 @@ from sqlalchemy import Row
 
 from gatehouse import one_time, sessions
 from gatehouse.core import clock
+from gatehouse.core.errors import PreconditionFailed
 from gatehouse.core.principal import Origin, Principal
 from gatehouse.settings import settings
 from gatehouse.users import repository
@@ -40,7 +41,13 @@ def delete(
     record(UserEvent.DELETED, user_id, actor=actor, origin=origin)
 
 
-def restore(user_id: UUID, *, actor: Principal | None, origin: Origin) -> Row[Any]:
+def restore(
+    user_id: UUID,
+    *,
+    actor: Principal | None,
+    origin: Origin,
+    expected_version: int | None = None,
+) -> Row[Any]:
     """Bring a deleted account back, in the present unit; a living one stays as it is.
 
     Its sessions stay ended. Raises RetentionOver, or EmailTaken when the address went to
@@ -50,6 +57,8 @@ def restore(user_id: UUID, *, actor: Principal | None, origin: Origin) -> Row[An
     if row is None:
         raise UserNotFound
     rank.require(actor, UserPermission.DELETE, target_id=user_id)
+    if expected_version not in (None, row.version):
+        raise PreconditionFailed
     if row.deleted_at is None:
         return repository.shown(user_id)
     if clock.now() - row.deleted_at > timedelta(days=settings.retention_days):

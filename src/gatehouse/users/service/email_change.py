@@ -82,7 +82,11 @@ def confirm_email_change(user_id: UUID, address: str, *, origin: Origin) -> None
         "pending_email": None,
         "is_verified": True,
     }
-    repository.change(user_id, values)
+    try:
+        repository.change(user_id, values)
+    except EmailTaken:
+        repository.change(user_id, {"pending_email": None})
+        raise
     # What was sent to the old address is dead (R66).
     one_time.revoke_all(user_id)
     audit.record(UserEvent.EMAIL_CHANGED, actor_id=user_id, subject_id=user_id, origin=origin)

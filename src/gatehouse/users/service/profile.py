@@ -19,6 +19,14 @@ from gatehouse.users.service.ledger import record
 from gatehouse.users.vocabulary import UserEvent, UserPermission
 
 
+def show(user_id: UUID) -> Row[Any]:
+    """Return a living account, read outside of any unit; raises UserNotFound."""
+    row = repository.by_id(user_id)
+    if row is None:
+        raise UserNotFound
+    return row
+
+
 def change(
     user_id: UUID,
     body: Mapping[str, Any],

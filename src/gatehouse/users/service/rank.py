@@ -9,9 +9,10 @@ from uuid import UUID
 from gatehouse import roles
 from gatehouse.core.permissions import SUPER_ADMIN, Permission
 from gatehouse.core.principal import Principal
+from gatehouse.roles import TargetOutranks
 from gatehouse.users import repository
-from gatehouse.users.errors import LastSuperAdmin, TargetOutranks, UserNotFound
-from gatehouse.web.access import MissingPermission
+from gatehouse.users.errors import LastSuperAdmin, UserNotFound
+from gatehouse.web.denials import MissingPermission
 
 
 def rights_of(actor: Principal) -> frozenset[str]:
@@ -24,7 +25,7 @@ def require(actor: Principal | None, permission: Permission | None, *, target_id
 
     Raises MissingPermission or TargetOutranks.
     """
-    if actor is None:
+    if actor is None or (permission is None and actor.user_id == target_id):
         return
     held = rights_of(actor)
     if permission is not None and not (permission in held and actor.may(permission)):

@@ -21,7 +21,7 @@ from gatehouse.users.service import mails, rank, roles_of
 from gatehouse.users.service.ledger import id_of, record
 from gatehouse.users.service.passwords import check_password
 from gatehouse.users.vocabulary import UserEvent, UserPermission
-from gatehouse.web.access import MissingPermission
+from gatehouse.web.denials import MissingPermission
 
 Body = Mapping[str, Any]
 _PRIVILEGED = ("is_active", "roles")

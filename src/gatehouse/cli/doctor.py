@@ -1,8 +1,0 @@
-"""Being written."""
-
-import click
-
-
-@click.command()
-def doctor() -> None:
-    """Being written."""

@@ -1,0 +1,100 @@
+"""The database: does it answer, is it new enough, is it migrated, and does its clock agree?"""
+
+import re
+import sqlite3
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from alembic.script import ScriptDirectory
+from sqlalchemy import func, inspect, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from gatehouse.cli.doctor.finding import Finding, Findings, fine, odd, wrong
+from gatehouse.cli.failures import database_trouble
+from gatehouse.core import clock
+from gatehouse.infra import db
+from gatehouse.settings import settings
+
+_LEAST_POSTGRESQL = 15
+_LEAST_SQLITE = (3, 35)  # RETURNING
+_SKEW_SECONDS, _WORST_SKEW_SECONDS = 2, 30
+
+
+def findings() -> Findings:
+    """Look at the primary and, where there is one, at the replica."""
+    try:
+        yield _version(db.reader)
+        yield from _revision()
+        if not settings.is_sqlite:
+            yield _skew()
+    except SQLAlchemyError as error:
+        yield wrong(
+            "database",
+            database_trouble(error),
+            "see that it runs and that DATABASE_URL names it",
+        )
+        return
+    if settings.database_read_url is not None:
+        yield from _replica()
+
+
+def _version(handle: db.Reader) -> Finding:
+    if settings.is_sqlite:
+        version = sqlite3.sqlite_version_info
+        if version < _LEAST_SQLITE:
+            return wrong("database", f"SQLite {sqlite3.sqlite_version} is too old", "take 3.35")
+        return fine("database", f"SQLite {sqlite3.sqlite_version} answers")
+    shown = str(handle.scalar(text("SHOW server_version")))
+    number = int(handle.scalar(text("SHOW server_version_num"))) // 10_000
+    if number < _LEAST_POSTGRESQL:
+        return wrong(
+            "database",
+            f"PostgreSQL {shown} is older than what is tested",
+            f"take {_LEAST_POSTGRESQL} or newer",
+        )
+    return fine("database", f"PostgreSQL {shown} answers")
+
+
+def _revision() -> Findings:
+    newest = ScriptDirectory(str(db.MIGRATIONS)).get_current_head()
+    with db.reader.engine.connect() as connection:
+        is_new = not inspect(connection).has_table("alembic_version")
+        present = (
+            None if is_new else connection.scalar(text("SELECT version_num FROM alembic_version"))
+        )
+    if present == newest:
+        yield fine("database", f"migrated to {newest}")
+    elif present is None:
+        yield wrong("database", "there are no tables in it", "flask db upgrade")
+    else:
+        yield wrong("database", f"it is at {present}, and this is {newest}", "flask db upgrade")
+
+
+def _skew() -> Finding:
+    before, start = clock.now(), time.monotonic()
+    theirs: datetime = db.reader.scalar(select(func.clock_timestamp()))
+    half = (time.monotonic() - start) / 2
+    skew = (theirs.astimezone(UTC) - before).total_seconds() - half
+    said = f"its clock is {abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} ours"
+    if abs(skew) > _WORST_SKEW_SECONDS:
+        return wrong("clock", said, "let both machines follow one time server (NTP)")
+    if abs(skew) > _SKEW_SECONDS:
+        return odd("clock", said, "let both machines follow one time server (NTP)")
+    return fine("clock", "the clocks of database and service agree")
+
+
+def _replica() -> Findings:
+    try:
+        yield fine("database", f"{_version(db.replica).said} as the replica")
+        is_replica: Any = db.replica.scalar(text("SELECT pg_is_in_recovery()"))
+    except SQLAlchemyError as error:
+        said = re.sub("DATABASE_URL", "DATABASE_READ_URL", database_trouble(error))
+        yield wrong("database", said, "mend it, or unset DATABASE_READ_URL")
+        return
+    if not is_replica:
+        yield odd(
+            "database",
+            "what DATABASE_READ_URL names is no replica but a primary",
+            "see that it is the same database; unset it where there is no replica",
+        )

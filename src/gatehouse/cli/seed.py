@@ -1,8 +1,0 @@
-"""Being written."""
-
-import click
-
-
-@click.command()
-def seed() -> None:
-    """Being written."""

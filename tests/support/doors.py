@@ -1,0 +1,126 @@
+"""Every door of the service: the routes with their locks, and what their bodies look like."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from flask import Flask
+
+from gatehouse.web.locks import Kind, Lock, lock_of
+from tests.support.api import PASSWORD, Api, Person, new_email, new_username
+
+PROTECTED = frozenset({Kind.USER, Kind.SELF_OR, Kind.PERMISSION})
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One method of one route, and its lock."""
+
+    method: str
+    rule: str
+    lock: Lock
+
+    def path(self, value: object) -> str:
+        """Return the path with `value` as its id."""
+        return re.sub("<[^>]+>", str(value), self.rule)
+
+    @property
+    def has_id(self) -> bool:
+        """Whether the path names something by its id."""
+        return "<" in self.rule
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.rule}"
+
+
+def doors(app: Flask) -> list[Door]:
+    """Return every method of every route; HEAD and OPTIONS are left to the tests that mean them."""
+    found = []
+    for rule in app.url_map.iter_rules():
+        lock = lock_of(app.view_functions[rule.endpoint])
+        assert lock is not None
+        methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        found += [Door(method, rule.rule, lock) for method in methods]
+    return sorted(found, key=str)
+
+
+def protected(app: Flask) -> list[Door]:
+    """Return the doors that open for nobody without a token."""
+    return [door for door in doors(app) if door.lock.kind in PROTECTED]
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """An operation that takes JSON: where it is, a body that fits, and its members' schemas."""
+
+    method: str
+    path: str
+    sample: dict[str, Any]
+    members: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def document(client: Api) -> dict[str, Any]:
+    """Return the API description."""
+    found: dict[str, Any] = client.request("GET", "/openapi.json").expect(200).json
+    return found
+
+
+def operations(description: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Give method, path and description of every operation."""
+    for path, item in description["paths"].items():
+        for method, operation in item.items():
+            if method in ("get", "put", "post", "patch", "delete"):
+                yield method.upper(), path, operation
+
+
+def bodies(client: Api, *, person: Person, role_id: str | None = None) -> list[Body]:
+    """Return every operation that takes JSON, aimed at `person` and at one role."""
+    description = document(client)
+    found = []
+    for method, path, operation in operations(description):
+        content = operation.get("requestBody", {}).get("content", {})
+        if "application/json" not in content:
+            continue
+        ids = {"user_id": person.id, "role_id": role_id or uuid4()}
+        concrete = re.sub("{([a-z_]+)}", lambda match, ids=ids: str(ids[match[1]]), path)
+        members = _properties(description, content["application/json"]["schema"])
+        found.append(Body(method, concrete, sample(method, path), members))
+    return found
+
+
+def sample(method: str, path: str) -> dict[str, Any]:
+    """Return a body that the operation takes as well formed, every member given."""
+    people = {"name": "Zoë", "username": new_username(), "locale": "de-CH"}
+    role = {"name": f"role-{uuid4().hex[:8]}", "description": "", "permissions": ["users:read"]}
+    token = {"token": f"{uuid4()}.{'0' * 64}"}
+    samples: dict[str, dict[str, Any]] = {
+        "POST /users": people
+        | {"email": new_email(), "password": PASSWORD, "is_active": True, "roles": ["user"]},
+        "PATCH /users/me": people | {"email": new_email(), "current_password": PASSWORD},
+        "PATCH /users/{user_id}": people
+        | {"email": new_email(), "current_password": PASSWORD, "is_active": True},
+        "POST /users/me/password": {"current_password": PASSWORD, "new_password": PASSWORD + "2"},
+        "PUT /users/{user_id}/roles": {"roles": ["user"]},
+        "POST /roles": role,
+        "PATCH /roles/{role_id}": role,
+        "POST /auth/login": {"username": new_email(), "password": PASSWORD},
+        "POST /auth/refresh": {"refresh_token": "no.such.token"},
+        "POST /auth/reauthenticate": {"password": PASSWORD},
+        "POST /auth/verify-email": token | {"password": PASSWORD, "new_password": PASSWORD},
+        "POST /auth/verify-email/resend": {"email": new_email()},
+        "POST /auth/password-reset": {"email": new_email()},
+        "POST /auth/password-reset/confirm": token | {"new_password": PASSWORD},
+    }
+    return samples[f"{method} {path.removeprefix('/api/v1')}"]
+
+
+def _properties(description: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" in schema:
+        schema = description["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    found: dict[str, Any] = schema["properties"]
+    return found
