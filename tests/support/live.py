@@ -56,8 +56,12 @@ class Live:
         return self.client.log_in(email, password)
 
     def mailbox(self) -> Mailbox:
-        """Return the mail; the server sends it by itself, so looking means waiting a moment."""
-        return Mailbox(self.directory, lambda: time.sleep(0.3))
+        """Return the mail, which the server sends by itself a moment later."""
+        return Mailbox(self.directory, patience_seconds=10)
+
+    def logged(self, since: int = 0) -> str:
+        """Return the log from a position of it."""
+        return self.log.read_bytes()[since:].decode()
 
 
 class Servers:

@@ -1,6 +1,7 @@
 """The mail that the service has sent: files, and the tokens in them."""
 
 import re
+import time
 from collections.abc import Callable
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -10,11 +11,22 @@ _TOKEN = re.compile(r"^([0-9a-f-]{36}\.[0-9a-f]{64})$", re.MULTILINE)
 
 
 class Mailbox:
-    """Everything that was sent, the oldest first; `deliver` makes the service send what is due."""
+    """Everything that was sent, the oldest first.
 
-    def __init__(self, instance_dir: Path, deliver: Callable[[], object]) -> None:
+    `deliver` makes the service send what is due. Where it does so by itself, `patience_seconds`
+    is how long `token` waits for it.
+    """
+
+    def __init__(
+        self,
+        instance_dir: Path,
+        deliver: Callable[[], object] = lambda: None,
+        *,
+        patience_seconds: float = 0,
+    ) -> None:
         self._folder = instance_dir / "mail"
         self._deliver = deliver
+        self._patience_seconds = patience_seconds
 
     def messages(self) -> list[EmailMessage]:
         """Return all messages, after those that are due were sent."""
@@ -37,7 +49,14 @@ class Mailbox:
 
     def token(self, address: str) -> str:
         """Return the newest one-time token that was sent to one address."""
-        return self.tokens(address)[-1]
+        return self.nth_token(address, 1)
+
+    def nth_token(self, address: str, number: int) -> str:
+        """Return the newest token once at least `number` were sent to an address."""
+        limit = time.monotonic() + self._patience_seconds
+        while len(found := self.tokens(address)) < number and time.monotonic() < limit:
+            time.sleep(0.02)
+        return found[-1]
 
 
 def text(message: EmailMessage) -> str:

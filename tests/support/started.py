@@ -39,12 +39,17 @@ class Started:
         return self.process.wait(timeout=STOP_SECONDS)
 
 
-def start(home: Path, **variables: str) -> Started:
-    """Start the program and return at once."""
+def link(home: Path) -> None:
+    """Make a directory look like the project's, without an instance of its own."""
     home.mkdir(exist_ok=True)
     for name in ("wsgi.py", "gunicorn.conf.py", "migrations", "src"):
         if not (home / name).exists():
             (home / name).symlink_to(server.ROOT / name)
+
+
+def start(home: Path, **variables: str) -> Started:
+    """Start the program and return at once."""
+    link(home)
     port = int(variables.get("PORT") or server.free_port())
     environment = {
         "PATH": os.environ["PATH"],

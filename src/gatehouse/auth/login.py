@@ -79,15 +79,15 @@ def refresh(token: str, *, origin: Origin) -> Tokens:
 def reauthenticate(
     caller: Principal, password: str, *, session_id: UUID, origin: Origin
 ) -> dict[str, Any]:
-    """Return an access token of the same session with a new `auth_time` (RFC 9470)."""
-    try:
-        guessing.check_current_password(caller.user_id, password, origin=origin)
-    except guessing.WrongPassword:
-        with db.unit():
-            _note(AuthEvent.REAUTHENTICATION_FAILED, caller.user_id, origin=origin)
-        raise
+    """Return an access token of the same session with a new `auth_time` (RFC 9470).
+
+    A wrong password is a denial, which the ledger notes at the door as all others.
+    """
+    guessing.check_current_password(caller.user_id, password, origin=origin)
     with db.unit():
-        _note(AuthEvent.REAUTHENTICATED, caller.user_id, origin=origin)
+        _note(
+            AuthEvent.REAUTHENTICATED, caller.user_id, actor_id=caller.user_id, origin=origin
+        )
         token = access_tokens.issue(
             caller.user_id,
             session_id,
@@ -158,8 +158,10 @@ def _record_failure(judgement: guessing.Judgement, *, origin: Origin) -> None:
         _note(AuthEvent.LOGIN_FAILED, judgement.candidate.user_id, origin=origin)
 
 
-def _note(event: AuthEvent, subject_id: UUID | None, *, origin: Origin) -> None:
-    audit.record(event, actor_id=None, subject_id=subject_id, origin=origin)
+def _note(
+    event: AuthEvent, subject_id: UUID | None, *, origin: Origin, actor_id: UUID | None = None
+) -> None:
+    audit.record(event, actor_id=actor_id, subject_id=subject_id, origin=origin)
 
 
 def _wanted_claims(user_id: UUID) -> dict[str, Any]:

@@ -10,7 +10,6 @@ class AuthEvent(Event):
     LOGIN_FAILED = "login.failed"
     LOGIN_THROTTLED = "login.throttled"
     REAUTHENTICATED = "login.confirmed"
-    REAUTHENTICATION_FAILED = "login.confirmation_failed"
     PASSWORD_RESET_REQUESTED = "password.reset_requested"
     EMAIL_VERIFIED = "email.verified"
 

@@ -8,18 +8,15 @@ Exit codes: 0 done, 1 refused or failed, 2 misused, 130 interrupted.
 from flask import Flask
 from flask_migrate import Migrate
 
-from gatehouse.cli.doctor import doctor
-from gatehouse.cli.jobs import jobs
-from gatehouse.cli.keys import keys
-from gatehouse.cli.roles import roles
-from gatehouse.cli.seed import seed
-from gatehouse.cli.sessions import sessions
-from gatehouse.cli.users import users
+from gatehouse.cli import doctor, jobs, keys, roles, seed, sessions, users
 from gatehouse.cli.vocabulary import CommandEvent
 from gatehouse.feature import EXTENSION, Slots
 from gatehouse.infra import db
 
-COMMANDS = (users, roles, sessions, keys, jobs, seed, doctor)
+COMMANDS = (
+    *(users.group, roles.group, sessions.group, keys.group, jobs.group),
+    *(seed.command, doctor.command),
+)
 
 
 def install(app: Flask) -> None:

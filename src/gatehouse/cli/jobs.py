@@ -15,12 +15,12 @@ from gatehouse.infra import jobs as book
 _BATCH = 100
 
 
-@click.group(cls=Group)
-def jobs() -> None:
+@click.group("jobs", cls=Group)
+def group() -> None:
     """Work for later: mail and housekeeping."""
 
 
-@jobs.command(name="list")
+@group.command(name="list")
 @click.option(
     "--limit", default=100, show_default=True, type=click.IntRange(1, 10_000), help="At most."
 )
@@ -38,7 +38,7 @@ def list_(limit: int, as_json: bool) -> None:
         output.table(columns, ([one[name] for name in columns] for one in parked))
 
 
-@jobs.command()
+@group.command()
 @click.option(
     "--limit", default=10_000, show_default=True, type=click.IntRange(1), help="At most this many."
 )
@@ -54,7 +54,7 @@ def run(limit: int) -> None:
     click.echo(f"did {count}")
 
 
-@jobs.command()
+@group.command()
 @click.argument("ids", metavar="ID...", nargs=-1, type=click.UUID)
 @click.option("--all", "is_all", is_flag=True, help="Everything that was given up.")
 def retry(ids: tuple[UUID, ...], is_all: bool) -> None:

@@ -25,12 +25,12 @@ ahead_option = click.option(
 )
 
 
-@click.group(cls=Group)
-def keys() -> None:
+@click.group("keys", cls=Group)
+def group() -> None:
     """Keys that sign access tokens; they are published under /.well-known/jwks.json."""
 
 
-@keys.command()
+@group.command()
 @click.option(
     "--algorithm",
     type=click.Choice(["EdDSA", "RS256"]),
@@ -47,7 +47,7 @@ def generate(algorithm: str | None, ahead_seconds: int) -> None:
     click.echo(f"made {kid}, which signs {_when(ahead)}")
 
 
-@keys.command(name="list")
+@group.command(name="list")
 @output.json_option
 def list_(as_json: bool) -> None:
     """List keys: coming, signing, trusted (verifies only) and retired."""
@@ -60,7 +60,7 @@ def list_(as_json: bool) -> None:
         output.table(columns, (list(row.values()) for row in rows))
 
 
-@keys.command()
+@group.command()
 @ahead_option
 def rotate(ahead_seconds: int) -> None:
     """Make the next key; the present ones retire when their last token has expired."""
@@ -75,7 +75,7 @@ def rotate(ahead_seconds: int) -> None:
 
 
 # A key id may begin with a dash.
-@keys.command(context_settings={"ignore_unknown_options": True})
+@group.command(context_settings={"ignore_unknown_options": True})
 @click.argument("kid")
 @click.option(
     "--after",

@@ -7,12 +7,12 @@ from gatehouse.cli import output
 from gatehouse.cli.failures import Group
 
 
-@click.group(cls=Group)
-def roles() -> None:
+@click.group("roles", cls=Group)
+def group() -> None:
     """Roles and what they hold; see `flask users grant`."""
 
 
-@roles.command(name="list")
+@group.command(name="list")
 @output.json_option
 def list_(as_json: bool) -> None:
     """List roles with all their permissions."""

@@ -14,12 +14,12 @@ from gatehouse.core.ids import parse_id
 from gatehouse.infra import db
 
 
-@click.group(cls=Group)
-def sessions() -> None:
+@click.group("sessions", cls=Group)
+def group() -> None:
     """Log-ins of people on their devices."""
 
 
-@sessions.command()
+@group.command()
 @click.argument("person", required=False)
 @click.option("--session", "session_text", metavar="ID", help="Only this session.")
 def revoke(person: str | None, session_text: str | None) -> None:

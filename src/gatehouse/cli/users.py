@@ -18,12 +18,12 @@ from gatehouse.web import validation
 _COLUMNS = ("id", "email", "username", "roles", "is_active", "is_verified", "created_at")
 
 
-@click.group(cls=Group)
-def users() -> None:
+@click.group("users", cls=Group)
+def group() -> None:
     """Accounts of people, each named by e-mail address, username or id."""
 
 
-@users.command()
+@group.command()
 @click.argument("email")
 @click.option("--username", help="3 to 50 letters, digits, dots, dashes, underscores.")
 @click.option("--name", help="The person's name.")
@@ -63,7 +63,7 @@ def create(
         passwords.show(password, is_permanent=is_permanent)
 
 
-@users.command(name="list")
+@group.command(name="list")
 @click.option("--q", "prefix", metavar="PREFIX", help="Beginning of e-mail address or username.")
 @click.option("--role", help="Only people who have this role.")
 @click.option("--active/--inactive", "is_active", default=None, help="Only these.")
@@ -101,7 +101,7 @@ def list_(
         click.echo(f"there are more than {limit}; --limit shows more", err=True)
 
 
-@users.command()
+@group.command()
 @click.argument("person")
 @output.json_option
 def show(person: str, as_json: bool) -> None:
@@ -135,7 +135,7 @@ def show(person: str, as_json: bool) -> None:
     )
 
 
-@users.command("set-password")
+@group.command("set-password")
 @click.argument("person")
 @passwords.options
 def set_password(person: str, from_stdin: bool, generate: bool, is_permanent: bool) -> None:
@@ -148,7 +148,7 @@ def set_password(person: str, from_stdin: bool, generate: bool, is_permanent: bo
         passwords.show(password, is_permanent=is_permanent)
 
 
-@users.command()
+@group.command()
 @click.argument("person")
 @click.argument("role_names", metavar="ROLE...", nargs=-1, required=True)
 def grant(person: str, role_names: tuple[str, ...]) -> None:
@@ -156,7 +156,7 @@ def grant(person: str, role_names: tuple[str, ...]) -> None:
     _change_roles(people_book.grant, person, role_names)
 
 
-@users.command()
+@group.command()
 @click.argument("person")
 @click.argument("role_names", metavar="ROLE...", nargs=-1, required=True)
 def revoke(person: str, role_names: tuple[str, ...]) -> None:
@@ -164,21 +164,21 @@ def revoke(person: str, role_names: tuple[str, ...]) -> None:
     _change_roles(people_book.take, person, role_names)
 
 
-@users.command()
+@group.command()
 @click.argument("person")
 def activate(person: str) -> None:
     """Let an account open again."""
     _set_active(person, True)
 
 
-@users.command()
+@group.command()
 @click.argument("person")
 def deactivate(person: str) -> None:
     """Close an account: every session and token of it ends at once."""
     _set_active(person, False)
 
 
-@users.command()
+@group.command()
 @click.argument("person")
 def restore(person: str) -> None:
     """Bring a deleted account back, within RETENTION_DAYS."""
@@ -190,7 +190,7 @@ def restore(person: str) -> None:
         click.echo(f"the username {row.username} belongs to somebody else by now", err=True)
 
 
-@users.command()
+@group.command()
 @click.argument("person")
 def unlock(person: str) -> None:
     """Forget the wrong guesses at an account, so that its owner can log in now."""

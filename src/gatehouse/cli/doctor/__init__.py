@@ -34,10 +34,10 @@ def examine() -> list[Finding]:
     return [*found, *shared_counts.findings(), *mail.findings()]
 
 
-@click.command(cls=Command)
+@click.command("doctor", cls=Command)
 @output.json_option
 @with_appcontext
-def doctor(as_json: bool) -> None:
+def command(as_json: bool) -> None:
     """Examine settings, database, keys, Redis, mail and files; exit 1 when something is wrong.
 
     `fine` needs nothing, `odd` deserves a look, `wrong` has to be mended.

@@ -16,7 +16,7 @@ from gatehouse import roles as role_book
 from gatehouse.cli import passwords
 from gatehouse.cli.failures import Command, Failed, Interrupted
 from gatehouse.cli.seed.people import batches
-from gatehouse.cli.seed.writers import Writer, writer
+from gatehouse.cli.seed.writers import NameTaken, Writer, writer
 from gatehouse.cli.vocabulary import CommandEvent, origin
 from gatehouse.infra import db, hashing
 from gatehouse.settings import settings
@@ -54,7 +54,7 @@ class Progress:
         return round(self.done / max(monotonic() - self._start, 0.001))
 
 
-@click.command(cls=Command)
+@click.command("seed", cls=Command)
 @click.option(
     "--users",
     "count",
@@ -74,7 +74,7 @@ class Progress:
 @click.option("--password", help="The password of all of them; otherwise random and shown once.")
 @click.option("--force", is_flag=True, help="Also with APP_ENV=production.")
 @with_appcontext
-def seed(count: int, number: int, password: str | None, force: bool) -> None:
+def command(count: int, number: int, password: str | None, force: bool) -> None:
     """Add believable people with the role user, all with one and the same password.
 
     Their addresses end in example.com and the like, so that no mail ever leaves. Nothing that is
@@ -136,4 +136,4 @@ def _store(found: Writer, prepared: Any, *, size: int, number: int) -> None:
                 details={"users": size, "seed": number},
             )
     except IntegrityError as error:
-        raise Failed(f"a name is taken: {error.orig}; choose another --seed") from error
+        raise NameTaken from error

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import NamedTuple
 
 from gatehouse.cli.seed import names
@@ -38,21 +39,22 @@ def batches(count: int, *, seed: int) -> Iterator[list[Person]]:
     domains = [domain.format(seed or "") for domain in names.DOMAINS]
     suffix = f"-{seed}" if seed else ""
     for start in range(0, count, BATCH):
-        size = min(BATCH, count - start)
-        # A vector of each kind of chance: half the time of asking person by person.
+        # A vector of each kind of chance takes half the time of asking person by person. They are
+        # drawn to the end, so that a seed has the same first names however many people there are.
         drawn = zip(
-            range(start, start + size),
-            rng.choices(given, k=size),
-            rng.choices(family, k=size),
-            rng.choices(domains, k=size),
-            rng.choices(names.LOCALES, names.LOCALE_WEIGHTS, k=size),
-            [rng.random() for _ in range(size)],
-            [rng.random() for _ in range(size)],
-            [rng.getrandbits(74) for _ in range(size)],
+            range(start, start + BATCH),
+            rng.choices(given, k=BATCH),
+            rng.choices(family, k=BATCH),
+            rng.choices(domains, k=BATCH),
+            rng.choices(names.LOCALES, names.LOCALE_WEIGHTS, k=BATCH),
+            [rng.random() for _ in range(BATCH)],
+            [rng.random() for _ in range(BATCH)],
+            [rng.getrandbits(74) for _ in range(BATCH)],
             strict=True,
         )
+        drawn_here = islice(drawn, count - start)
         batch: list[Person] = []
-        for number, (first, first_key), (last, last_key), domain, locale, a, b, bits in drawn:
+        for number, (first, first_key), (last, last_key), domain, locale, a, b, bits in drawn_here:
             since = int((number + b) * interval)
             batch.append(
                 Person(

@@ -20,6 +20,14 @@ _USERS = (
 )
 _TABLES = (("users", _USERS), ("user_roles", ("user_id", "role_id", "granted_at")))
 _NULL = "\\N"
+_UNIQUE_VIOLATION = "23505"
+
+
+class NameTaken(Failed):
+    """Somebody who is there already has a name of this seed."""
+
+    def __init__(self) -> None:
+        super().__init__("an address or username of this seed is taken; choose another --seed")
 
 
 class Writer(Protocol):
@@ -72,6 +80,8 @@ class Copy:
                 ):
                     copy.write(lines)
         except session.connection().dialect.loaded_dbapi.Error as error:
+            if getattr(error, "sqlstate", None) == _UNIQUE_VIOLATION:
+                raise NameTaken from error
             raise Failed(f"the database refused: {error}".partition("\n")[0]) from error
 
 
