@@ -49,11 +49,7 @@ def test_nothing_needs_to_be_set(instance: Path) -> None:
     assert settings.database_url == f"sqlite:///{instance}/gatehouse.db"
     assert settings.is_sqlite
     assert settings.public_url == settings.issuer == "http://127.0.0.1:8000"
-    assert (settings.docs, settings.log_format, settings.shutdown_delay_seconds) == (
-        "on",
-        "console",
-        0,
-    )
+    assert (settings.log_format, settings.shutdown_delay_seconds) == ("console", 0)
     with pytest.raises(FrozenInstanceError):
         settings.port = 1  # type: ignore[misc]
 
@@ -75,16 +71,12 @@ def test_postgresql_is_spelled_one_way_and_gets_more_processes(instance: Path) -
     for scheme in ("postgres", "postgresql", "postgresql+psycopg"):
         settings = load(instance, DATABASE_URL=f"{scheme}://u:p@db/accounts")
         assert settings.database_url == "postgresql+psycopg://u:p@db/accounts"
-        assert (settings.workers, settings.threads, settings.is_sqlite) == (2, 16, False)
+        assert (settings.workers, settings.threads, settings.is_sqlite) == (2, 32, False)
 
 
 def test_a_safe_production_starts(instance: Path) -> None:
     settings = load(instance, **SAFE, TRUSTED_PROXIES="10.0.0.0/8, ::1", CORS_ORIGINS="*")
-    assert (settings.docs, settings.log_format, settings.shutdown_delay_seconds) == (
-        "off",
-        "json",
-        5,
-    )
+    assert (settings.log_format, settings.shutdown_delay_seconds) == ("json", 5)
     assert [str(network) for network in settings.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
 
 

@@ -69,12 +69,6 @@ class Settings:
     max_body_bytes: int = _setting(
         v.integer(1024, 2**26), 65536, "Largest request body; a longer one is 413."
     )
-    docs: str = _setting(
-        v.choice("on", "off"),
-        None,
-        "Whether the documentation page of the API is served.",
-        shown="on; off in production",
-    )
     product_name: str = _setting(v.text, "Gatehouse", "Name of the product in mail and pages.")
     shutdown_delay_seconds: int = _setting(
         v.integer(0, 300),
@@ -183,9 +177,7 @@ class Settings:
     )
 
     mail_from: str = _setting(
-        v.mailbox,
-        "Gatehouse <no-reply@localhost>",
-        "Sender of mail; must be set in production.",
+        v.mailbox, "Gatehouse <no-reply@localhost>", "Sender of mail; must be set in production."
     )
     smtp_host: str | None = _setting(
         v.text,
@@ -201,7 +193,6 @@ class Settings:
         v.choice("starttls", "tls", "none"), "starttls", "How mail travels encrypted."
     )
     smtp_timeout_seconds: int = _setting(v.integer(1, 120), 10, "Longest wait for the mail server.")
-
     metrics_token: Secret | None = _setting(
         v.secret, None, "Bearer token of /metrics; unset makes it 404.", file=True
     )

@@ -91,7 +91,6 @@ def _complete(found: dict[str, Any]) -> None:
         "workers": 1 if sqlite else 2,
         "threads": 128 if sqlite else 32,
         "public_url": f"http://{_reachable(found['host'])}:{found['port']}",
-        "docs": "off" if production else "on",
         "log_format": "json" if production else "console",
         "shutdown_delay_seconds": 5 if production else 0,
     }
