@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from flask import Flask
@@ -70,7 +71,7 @@ def test_r79_no_answer_holds_a_secret(
         visitor.get("/users?q=person&total=true")
         visitor.get(f"/users/{victim.id}/sessions")
         visitor.get(f"/audit-events?subject_id={victim.id}")
-    assert len(recorder.answers) > 90
+    assert len(recorder.answers) >= 90
     assert {answer.status for answer in recorder.answers} >= {200, 201, 202, 401, 403, 404, 422}
     tables = stored.tables(app)
     hidden = [str(row["password_hash"]) for row in tables["users"] if row["password_hash"]]
@@ -117,7 +118,7 @@ def test_r80_every_path_of_the_description_wants_a_token(app: Flask, client: Api
     for method, path, operation in doors.operations(doors.document(client)):
         described.add(f"{method} {path}")
         concrete = path.replace("{user_id}", "0").replace("{role_id}", "0")
-        concrete = concrete.replace("{session_id}", "0").replace("/0", f"/{doors.uuid4()}")
+        concrete = concrete.replace("{session_id}", "0").replace("/0", f"/{uuid4()}")
         for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Basic YTph"}):
             answer = client.at().request(method, concrete, headers=headers)
             if f"{method} {path}" not in PUBLIC:
@@ -195,12 +196,12 @@ def test_r82_head_is_get_without_its_body(app: Flask, client: Api, admin: Person
 
 
 def test_r82_options_tells_methods_and_nothing_else(app: Flask, client: Api) -> None:
-    victim = client.sign_up()
+    victim, person = client.sign_up(), client.sign_up()
     for door in doors.doors(app):
         answers = [
             visitor.request("OPTIONS", door.path(value))
-            for visitor in (client, client.sign_up())
-            for value in (victim.id, doors.uuid4())
+            for visitor in (client, person)
+            for value in (victim.id, uuid4())
         ]
         assert len({(answer.status, answer.content) for answer in answers}) == 1
         assert answers[0].content == b"" or answers[0].code == "method_not_allowed"

@@ -4,6 +4,7 @@ from gatehouse.core.permissions import ADMIN, BUILT_IN_ROLES, SUPER_ADMIN, USER
 from gatehouse.feature import Feature
 from gatehouse.roles.assignments import has_role, lock_super_admins, names_column
 from gatehouse.roles.errors import TargetOutranks
+from gatehouse.roles.lookup import id_of
 from gatehouse.roles.models import Role, UserRole
 from gatehouse.roles.rights import catalogue, expand
 from gatehouse.roles.routes import blp
@@ -37,6 +38,7 @@ __all__ = [
     "feature",
     "grant",
     "has_role",
+    "id_of",
     "lock_super_admins",
     "names_column",
     "names_of",

@@ -51,6 +51,12 @@ def by_id(role_id: UUID) -> Row[Any] | None:
     return db.reader.row(select(roles).where(roles.c.id == role_id))
 
 
+def id_of(name: str) -> UUID | None:
+    """Return the id of the role with this name."""
+    found: UUID | None = db.replica.scalar(select(roles.c.id).where(roles.c.name == name))
+    return found
+
+
 def locked(role_id: UUID) -> Row[Any] | None:
     """Return a role, locked until the unit ends."""
     return db.session.execute(

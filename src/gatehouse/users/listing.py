@@ -16,9 +16,10 @@ from sqlalchemy import (
     union,
 )
 
+from gatehouse import roles
 from gatehouse.core.text import fold
 from gatehouse.infra import db
-from gatehouse.roles import Role, UserRole
+from gatehouse.roles import UserRole
 from gatehouse.users.models import users
 from gatehouse.users.repository import SHOWN
 
@@ -72,12 +73,12 @@ def _conditions(filters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
 
 
 def _has_role(name: str) -> ColumnElement[bool]:
-    """Return the condition that a person has a role; the role is looked up first.
+    """Return the condition that a person has a role.
 
     Written into the statement, its id lets PostgreSQL see whether few have it or nearly
     everybody; not knowing, it walks all people in search of three administrators.
     """
-    role_id = db.replica.scalar(select(Role.id).where(Role.name == name))
+    role_id = roles.id_of(name)
     if role_id is None:
         return false()
     known = bindparam(None, role_id, type_=db.Id(), literal_execute=True)

@@ -78,6 +78,7 @@ class Api(flask_smorest.Api):  # type: ignore[misc] # carries no types
         return document
 
     def _serve(self) -> Response:
+        """Describe this API (OpenAPI 3.1)."""
         data = self.document()
         response = Response(data, mimetype=MIME_TYPE)
         response.headers["Cache-Control"] = "public, max-age=300"

@@ -1,0 +1,103 @@
+"""The page about adding a resource is true: it is carried out in a copy of the project."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.servers.server import ROOT
+from tests.support.environment import environ
+
+PAGE = (ROOT / "docs" / "adding-a-resource.md").read_text()
+COPIED = (
+    *("src", "migrations", "wsgi.py", "gunicorn.conf.py", "setup.cfg", "pyproject.toml"),
+    *("tests/support", "tests/plugins", "tests/servers", "tests/architecture/test_routes.py"),
+    *("tests/architecture/test_vocabulary.py", "tests/conftest.py"),
+)
+
+
+def blocks() -> list[tuple[str, str, str]]:
+    """Return path, kind and text of every block of the page that stands below a path."""
+    return re.findall(r"^`(\S+)`\n\n```(python|diff)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Return a copy of the project to which the page has been applied."""
+    home = tmp_path / "copy"
+    for name in COPIED:
+        source, target = ROOT / name, home / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copyfile(source, target)
+    for name, kind, text in blocks():
+        path = home / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if kind == "diff":
+            path.write_text(changed(path.read_text(), text))
+        else:
+            assert not path.exists(), name
+            path.write_text(text)
+    return home
+
+
+def changed(text: str, difference: str) -> str:
+    """Return a text after the hunks of a diff; each has to fit in one place."""
+    for hunk in difference.split("@@\n"):
+        lines = hunk.splitlines(keepends=True)
+        before = "".join(line[1:] for line in lines if line[0] in " -")
+        after = "".join(line[1:] for line in lines if line[0] in " +")
+        # At the beginning of a line only: `health` is no part of `gatehouse.health`.
+        assert f"\n{text}".count(f"\n{before}") == 1, f"this fits nowhere, or twice:\n{hunk}"
+        text = f"\n{text}".replace(f"\n{before}", f"\n{after}")[1:]
+    return text
+
+
+def run(home: Path, *command: str) -> str:
+    """Run a program of the environment in the copy; return what it printed."""
+    variables = environ(home, f"sqlite:///{home}/gatehouse.db", PYTHONDONTWRITEBYTECODE="1")
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=home,
+        env=variables | {"PYTHONPATH": f"{home}/src"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def test_the_page_adds_a_resource(home: Path) -> None:
+    """Its migration fits its models, its test passes, and the house finds nothing to complain of."""
+    heads = {path.stem for path in (ROOT / "migrations" / "versions").glob("*.py")}
+    [migration] = [Path(name) for name, _, _ in blocks() if name.startswith("migrations/")]
+    follow(home / migration, max(heads))
+
+    run(home, "-m", "flask", "db", "upgrade")
+    run(home, "-m", "flask", "db", "check")
+    run(home, "-m", "flask", "db", "downgrade")
+    places = ("tests/notes", "tests/architecture")
+    said = run(
+        home, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not postgresql", *places
+    )
+    assert re.search(r"\d+ passed", said), said
+
+    written = [name for name, kind, _ in blocks() if kind == "python"]
+    run(home, "-m", "ruff", "check", "--no-cache", "src", *written)
+    run(home, "-m", "ruff", "format", "--no-cache", "--check", "src", *written)
+    run(home, "-c", "from importlinter.cli import lint_imports_command as go; go(['--no-cache'])")
+
+
+def follow(migration: Path, head: str) -> None:
+    """Let a migration follow the newest one, as the page says, whatever that is by now."""
+    text = migration.read_text()
+    named = re.sub(r'^(down_revision.*= )".*"$', rf'\1"{head}"', text, flags=re.MULTILINE)
+    migration.write_text(named)
