@@ -1,5 +1,6 @@
 """Lay the foundation: people, roles, sessions, one-time tokens, guesses, ledger, outbox, keys."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -98,21 +99,21 @@ def _roles() -> None:
         sa.Column("granted_by", sa.Uuid()),
     )
     op.create_index("ix_user_roles_role_id", "user_roles", ["role_id"])
-    now = datetime.now(UTC)
-    common = {"is_built_in": True, "created_at": now, "updated_at": now}
-    op.bulk_insert(
-        roles,
-        [
-            {
-                "id": uuid7(),
-                "name": name,
-                "description": description,
-                "permissions": permissions,
-                **common,
-            }
-            for name, (description, permissions) in BUILT_IN.items()
-        ],
-    )
+    now = op.inline_literal(datetime.now(UTC).isoformat(" ", "microseconds")[:26])
+    rows = [
+        {
+            "id": op.inline_literal(uuid7().hex),
+            "name": name,
+            "description": description,
+            # Literal, so that `flask db upgrade --sql` can print it.
+            "permissions": op.inline_literal(json.dumps(permissions)),
+            "is_built_in": True,
+            "created_at": now,
+            "updated_at": now,
+        }
+        for name, (description, permissions) in BUILT_IN.items()
+    ]
+    op.bulk_insert(roles, rows, multiinsert=False)
 
 
 def _log_in() -> None:

@@ -40,7 +40,7 @@ class Settings:
         v.integer(1, 512), None, "Processes; SQLite allows one.", shown="1 on SQLite, else 2"
     )
     threads: int = _setting(
-        v.integer(1, 1024), None, "Request threads a process.", shown="128 on SQLite, else 32"
+        v.integer(1, 1024), None, "Request threads a process.", shown="128 on SQLite, else 30"
     )
     instance_dir: Path = _setting(
         v.directory, Path("instance"), "Directory of the SQLite file, made secrets and kept mail."

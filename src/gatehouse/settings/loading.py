@@ -89,7 +89,7 @@ def _complete(found: dict[str, Any]) -> None:
     sqlite = found["database_url"].startswith("sqlite:")
     computed = {
         "workers": 1 if sqlite else 2,
-        "threads": 128 if sqlite else 32,
+        "threads": 128 if sqlite else 30,
         "public_url": f"http://{_reachable(found['host'])}:{found['port']}",
         "log_format": "json" if production else "console",
         "shutdown_delay_seconds": 5 if production else 0,
