@@ -71,7 +71,7 @@ def test_postgresql_is_spelled_one_way_and_gets_more_processes(instance: Path) -
     for scheme in ("postgres", "postgresql", "postgresql+psycopg"):
         settings = load(instance, DATABASE_URL=f"{scheme}://u:p@db/accounts")
         assert settings.database_url == "postgresql+psycopg://u:p@db/accounts"
-        assert (settings.workers, settings.threads, settings.is_sqlite) == (2, 32, False)
+        assert (settings.workers, settings.threads, settings.is_sqlite) == (2, 30, False)
 
 
 def test_a_safe_production_starts(instance: Path) -> None:

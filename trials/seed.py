@@ -31,8 +31,8 @@ class Watch:
     def _look(self) -> None:
         while True:
             try:
-                self.sizes.append(_shared.memory(self._pid)[0])
-            except (OSError, KeyError):
+                self.sizes.append(_shared.resident(self._pid))
+            except OSError:
                 return
             time.sleep(0.1)
 

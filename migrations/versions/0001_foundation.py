@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from alembic import op
@@ -99,7 +98,6 @@ def _roles() -> None:
         sa.Column("granted_by", sa.Uuid()),
     )
     op.create_index("ix_user_roles_role_id", "user_roles", ["role_id"])
-    now = op.inline_literal(datetime.now(UTC).isoformat(" ", "microseconds")[:26])
     rows = [
         {
             "id": op.inline_literal(uuid7().hex),
@@ -108,8 +106,8 @@ def _roles() -> None:
             # Literal, so that `flask db upgrade --sql` can print it.
             "permissions": op.inline_literal(json.dumps(permissions)),
             "is_built_in": True,
-            "created_at": now,
-            "updated_at": now,
+            "created_at": sa.func.now(),
+            "updated_at": sa.func.now(),
         }
         for name, (description, permissions) in BUILT_IN.items()
     ]

@@ -25,7 +25,7 @@ ACCEPTED = {"status": "accepted", "detail": "If the address is an account's, a m
 @blueprint.refuses(*GUESSING, OneTimeTokenInvalid, ProofRequired, WrongPassword, EmailTaken)
 @blueprint.response(204)
 def verify_email(body: dict[str, Any]) -> None:
-    """Confirm an e-mail address
+    """Confirm an e-mail address.
 
     Takes the token of the mail with one proof of the account: its access token, its `password`, or
     a `new_password`, which ends every session and replaces the old password. Confirms a changed
@@ -47,7 +47,7 @@ def verify_email(body: dict[str, Any]) -> None:
 @in_unit
 @blueprint.response(202, Accepted)
 def resend_verification(body: dict[str, Any]) -> dict[str, str]:
-    """Send the verification mail again
+    """Send the verification mail again.
 
     Answers 202 for every address; a mail goes to an unverified account's, five an hour at most.
     """
@@ -62,7 +62,7 @@ def resend_verification(body: dict[str, Any]) -> dict[str, str]:
 @in_unit
 @blueprint.response(202, Accepted)
 def request_password_reset(body: dict[str, Any]) -> dict[str, str]:
-    """Ask for a password reset mail
+    """Ask for a password reset mail.
 
     Answers 202 for every address; a mail goes to an active account's, five an hour at most.
     """
@@ -77,7 +77,7 @@ def request_password_reset(body: dict[str, Any]) -> dict[str, str]:
 @blueprint.refuses(HashQueueFull, OneTimeTokenInvalid)
 @blueprint.response(204)
 def confirm_password_reset(body: dict[str, Any]) -> None:
-    """Set a new password by a reset token
+    """Set a new password by a reset token.
 
     Ends every session of the account. Also takes the token of `password_change_required`.
     """

@@ -45,7 +45,7 @@ well_known = Blueprint("well-known", url_prefix="/.well-known", description="Pub
 @blueprint.refuses(*GUESSING, InvalidGrant, UnsupportedGrantType, PasswordChangeRequired)
 @blueprint.response(200, TokensOut)
 def token(form: dict[str, Any]) -> Any:
-    """Get tokens by OAuth2 password or refresh grant
+    """Get tokens by OAuth2 password or refresh grant.
 
     For the operator's own clients only: a client that asks for passwords must be trusted with
     them. Errors carry `error` and `error_description` of RFC 6749 as well.
@@ -60,7 +60,7 @@ def token(form: dict[str, Any]) -> Any:
 @blueprint.refuses(*GUESSING, InvalidCredentials, PasswordChangeRequired)
 @blueprint.response(200, TokensOut)
 def log_in(body: dict[str, Any]) -> Any:
-    """Log in
+    """Log in.
 
     Opens a session. Unknown name, wrong password and inactive account answer alike.
     """
@@ -74,7 +74,7 @@ def log_in(body: dict[str, Any]) -> Any:
 @blueprint.refuses(RefreshTokenInvalid)
 @blueprint.response(200, TokensOut)
 def refresh(body: dict[str, Any]) -> Any:
-    """Spend a refresh token for new tokens
+    """Spend a refresh token for new tokens.
 
     Send it as Bearer token, or as `refresh_token` in the body. A token works once; the same client
     may repeat a lost answer for ten seconds, any other second use ends the session.
@@ -89,7 +89,7 @@ def refresh(body: dict[str, Any]) -> Any:
 @in_unit
 @blueprint.response(204)
 def log_out() -> None:
-    """End the caller's session
+    """End the caller's session.
 
     Its access and refresh tokens are dead at once; other sessions live on.
     """
@@ -105,7 +105,7 @@ def log_out() -> None:
 @blueprint.refuses(*GUESSING, WrongPassword)
 @blueprint.response(200, AccessTokenOut)
 def reauthenticate(body: dict[str, Any]) -> Any:
-    """Confirm that it is you
+    """Confirm that it is you.
 
     Gives an access token of the same session whose log-in counts as fresh for ten minutes.
     """
@@ -122,7 +122,7 @@ def reauthenticate(body: dict[str, Any]) -> Any:
 @access.no_api_key
 @blueprint.response(200, SessionPage)
 def list_sessions() -> Response:
-    """List the caller's sessions"""
+    """List the caller's sessions."""
     caller = access.principal()
     return respond({"sessions": sessions.list_of(caller.user_id, current_id=caller.session_id)})
 
@@ -133,7 +133,7 @@ def list_sessions() -> Response:
 @in_unit
 @blueprint.response(204)
 def end_other_sessions() -> None:
-    """End all other sessions of the caller"""
+    """End all other sessions of the caller."""
     login.end_other_sessions(access.principal(), origin=access.origin())
 
 
@@ -144,7 +144,7 @@ def end_other_sessions() -> None:
 @blueprint.refuses(SessionNotFound)
 @blueprint.response(204)
 def end_session(session_id: UUID) -> None:
-    """End one session of the caller"""
+    """End one session of the caller."""
     sessions.end(session_id, user_id=access.principal().user_id, origin=access.origin())
 
 
@@ -152,7 +152,7 @@ def end_session(session_id: UUID) -> None:
 @access.public
 @well_known.response(200)
 def jwks() -> Response:
-    """Get the public keys of access tokens
+    """Get the public keys of access tokens.
 
     A JSON Web Key Set (RFC 7517). Other services verify our access tokens with it.
     """

@@ -1,0 +1,140 @@
+"""Limits over two real processes, with their store, without it, and as it goes (R56, R57)."""
+
+import threading
+import time
+from contextlib import ExitStack
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.infra.faults import FaultyProxy
+from tests.support.answers import OverNetwork
+from tests.support.api import PASSWORD, Api, Person, new_address, new_email
+from tests.support.databases import PostgreSql
+from tests.support.live import Live, Servers
+
+WRONG = "a wrong Password of tests"
+LIMIT = 12
+GUESSES = 40
+LIMITS = {"LIMITS": f"login_failures={LIMIT}/10minute"}
+ADDED_SECONDS = 0.05
+
+
+def judged(server: Live, address: str, guesses: int = GUESSES) -> int:
+    """Guess at names that nobody has, each time on a new connection; count what was judged."""
+    found = 0
+    for _ in range(guesses):
+        # The kernel gives each connection to one of the processes.
+        transport = OverNetwork(server.url)
+        answer = Api(transport, address).try_log_in(new_email(), WRONG)
+        transport.close()
+        assert answer.status in (401, 429), str(answer)
+        found += answer.status == 401
+    return found
+
+
+def test_r56_two_processes_do_not_double_a_limit(servers: Servers, redis_url: str) -> None:
+    with ExitStack() as stack:
+        server = servers.start(PostgreSql.name, stack, REDIS_URL=redis_url, **LIMITS)
+        assert judged(server, new_address()) == LIMIT
+
+
+class Work:
+    """Somebody who works all the time: reads, changes, logs in anew."""
+
+    def __init__(self, person: Person) -> None:
+        self.wrong: list[str] = []
+        self.seconds: list[float] = []
+        self._person = person
+        self._is_stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let the last request finish."""
+        self._is_stopping.set()
+        self._thread.join(timeout=30)
+
+    def _run(self) -> None:
+        while not self._is_stopping.wait(0.02):
+            began = time.perf_counter()
+            answers = [
+                self._person.get("/users/me"),
+                self._person.patch("/users/me", {"name": "A Name"}),
+                self._person.stranger.try_log_in(self._person.email, PASSWORD),
+            ]
+            self.seconds.append((time.perf_counter() - began) / len(answers))
+            self.wrong += [str(answer) for answer in answers if answer.status != 200]
+
+
+def test_r57_f4_redis_goes_while_people_work(servers: Servers, redis_url: str) -> None:
+    """Nobody notices, no guess is free: each process gives its share until Redis is back."""
+    place = urlsplit(redis_url)
+    with ExitStack() as stack:
+        proxy = stack.enter_context(FaultyProxy(place.hostname or "", place.port or 6379))
+        url = redis_url.replace(f"{place.hostname}:{place.port}", f"127.0.0.1:{proxy.port}")
+        server = servers.start(PostgreSql.name, stack, REDIS_URL=url, **LIMITS)
+        work = Work(server.client.sign_up())
+        stack.callback(work.stop)
+        before, address = new_address(), new_address()
+        assert judged(server, before) == LIMIT
+        usual = typical(work)
+
+        proxy.refuse()
+        # What was counted in Redis is not known any more, but the second helping is bounded too.
+        assert judged(server, before) <= LIMIT
+        assert 0 < judged(server, address) <= LIMIT
+        ready = server.client.request("GET", "/ready").expect(200)
+        assert ready.json == {"status": "degraded"}
+        assert server.client.request("GET", "/health").status == 200
+        assert typical(work) <= usual + ADDED_SECONDS
+
+        proxy.accept()
+        assert heals(server)
+        assert judged(server, new_address()) == LIMIT
+        work.stop()
+        assert work.wrong == []
+
+
+def typical(work: Work) -> float:
+    """Return the median seconds of a request since this was last asked."""
+    while len(work.seconds) < 5:
+        time.sleep(0.05)
+    seconds, work.seconds = sorted(work.seconds), []
+    return seconds[len(seconds) // 2]
+
+
+def heals(server: Live, within: float = 10) -> bool:
+    """Tell whether both processes use Redis again soon: they share one limit."""
+    limit = time.monotonic() + within
+    while time.monotonic() < limit:
+        answers = []
+        for _ in range(8):
+            transport = OverNetwork(server.url)
+            answers.append(Api(transport).request("GET", "/ready").json["status"])
+            transport.close()
+        if set(answers) == {"ready"}:
+            return True
+        time.sleep(0.2)
+    return False
+
+
+@pytest.mark.parametrize("path", ["/users/me", "/auth/sessions"])
+def test_f4_what_decides_about_access_does_not_ask_redis(
+    servers: Servers, redis_url: str, path: str
+) -> None:
+    """A session that was ended stays ended while Redis is away."""
+    place = urlsplit(redis_url)
+    with ExitStack() as stack:
+        proxy = stack.enter_context(FaultyProxy(place.hostname or "", place.port or 6379))
+        url = redis_url.replace(f"{place.hostname}:{place.port}", f"127.0.0.1:{proxy.port}")
+        server = servers.start(PostgreSql.name, stack, REDIS_URL=url)
+        person = server.client.sign_up()
+        other = person.again()
+        person.post("/auth/logout").expect(204)
+        proxy.refuse()
+        for _ in range(6):
+            transport = OverNetwork(server.url)
+            Api(transport, token=person.token).get(path).expect(401, "invalid_token")
+            Api(transport, token=other.token).get(path).expect(200)
+            transport.close()
