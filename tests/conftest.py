@@ -149,5 +149,3 @@ def live(request: pytest.FixtureRequest, database: Database, servers: Servers) -
     if database.name == PostgreSql.name:
         shared["REDIS_URL"] = request.getfixturevalue("redis_url")
     return servers.get(database.name, **shared)
-
-

@@ -112,4 +112,4 @@ def _execute(url: str, statement: str, name: str) -> None:
 
 
 def _text(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if type(value) is int else str(value)

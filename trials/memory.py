@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from tests.support import started
@@ -71,13 +72,10 @@ class Client:
         )
         if answer.status == 200:
             tokens = answer.json
-            self._person = _with(self._person, tokens["access_token"], tokens["refresh_token"])
+            self._person = replace(
+                self._person, token=tokens["access_token"], refresh_token=tokens["refresh_token"]
+            )
         return answer
-
-
-def _with(person: Person, access: str, refresh: str) -> Person:
-    found = {name: getattr(person, name) for name in Person.__dataclass_fields__}
-    return Person(**{**found, "token": access, "refresh_token": refresh})
 
 
 def trial(report: _shared.Report, name: str, requests: int, **variables: str) -> None:

@@ -98,20 +98,19 @@ def _roles() -> None:
         sa.Column("granted_by", sa.Uuid()),
     )
     op.create_index("ix_user_roles_role_id", "user_roles", ["role_id"])
-    rows = [
-        {
-            "id": op.inline_literal(uuid7().hex),
-            "name": name,
-            "description": description,
-            # Literal, so that `flask db upgrade --sql` can print it.
-            "permissions": op.inline_literal(json.dumps(permissions)),
-            "is_built_in": True,
-            "created_at": sa.func.now(),
-            "updated_at": sa.func.now(),
-        }
-        for name, (description, permissions) in BUILT_IN.items()
-    ]
-    op.bulk_insert(roles, rows, multiinsert=False)
+    for name, (description, permissions) in BUILT_IN.items():
+        # Literals where a type has none of its own, so that `--sql` can print the statement.
+        op.execute(
+            roles.insert().values(
+                id=op.inline_literal(uuid7().hex),
+                name=name,
+                description=description,
+                permissions=op.inline_literal(json.dumps(permissions)),
+                is_built_in=True,
+                created_at=sa.func.now(),
+                updated_at=sa.func.now(),
+            )
+        )
 
 
 def _log_in() -> None:

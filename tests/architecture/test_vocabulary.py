@@ -86,8 +86,10 @@ def test_events_are_spelled_right_and_used() -> None:
     for one in subclasses(Event):
         for member in one:
             assert EVENT.fullmatch(member), member
-            assert member.value.rpartition(".")[2].split("_")[-1].endswith(
-                ("ed", "en", "started", "lost")
+            assert (
+                member.value.rpartition(".")[2]
+                .split("_")[-1]
+                .endswith(("ed", "en", "started", "lost"))
             ), f"{member!r} does not say that something happened"
             assert names()[f"{one.__name__}.{member.name}"], f"{member!r} never happens"
             assert member in listed or one.__module__.startswith("gatehouse.cli")

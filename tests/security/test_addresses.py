@@ -12,6 +12,7 @@ from tests.conftest import MakeApp
 from tests.servers.server import free_port
 from tests.support.answers import InProcess
 from tests.support.api import Api, new_address, new_email
+from tests.support.clocks import Clock
 
 WRONG = "a wrong Password of tests"
 FIVE = {"LIMITS": "login_failures=5/10minute"}
@@ -111,8 +112,9 @@ def test_r51_one_bucket_for_a_network_and_for_every_spelling(client: Api) -> Non
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_r56_processes_share_their_limits(app: Flask, make_app: MakeApp) -> None:
+def test_r56_processes_share_their_limits(app: Flask, make_app: MakeApp, clock: Clock) -> None:
     """Four workers of two instances are four applications that share nothing but the stores."""
+    clock.stop()
     address = new_address()
     workers = [Api(InProcess(make_app(WORKERS="4", **FIVE)), address=address) for _ in range(4)]
     judged = 0

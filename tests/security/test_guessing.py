@@ -14,6 +14,12 @@ FREE = 10
 PER_REQUEST = {"X-Request-ID", "Date"}
 
 
+@pytest.fixture(autouse=True)
+def stopped(clock: Clock) -> Clock:
+    """Only the tests themselves let time pass."""
+    return clock.stop()
+
+
 def told(answer: Answer) -> tuple[int, dict[str, Any], dict[str, str]]:
     """Return everything that a client learns, but for what differs in every answer."""
     body = {name: value for name, value in answer.json.items() if name != "instance"}

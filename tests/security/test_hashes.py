@@ -38,9 +38,7 @@ def secrets_sent(client: Api, admin: Person, mailbox: Mailbox) -> list[str]:
     return [*secrets, "a wrong Password of R40", fresh["access_token"]]
 
 
-def test_r40_no_secret_is_stored(
-    app: Flask, client: Api, admin: Person, mailbox: Mailbox
-) -> None:
+def test_r40_no_secret_is_stored(app: Flask, client: Api, admin: Person, mailbox: Mailbox) -> None:
     secrets = secrets_sent(client, admin, mailbox)
     assert len(secrets) >= 14
     # What is after the last dot is the proof of a token; nobody may find that alone either.

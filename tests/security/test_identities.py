@@ -29,7 +29,7 @@ MISLEADING = [
     "\u202estraight.forward@example.com",
     "\uff53traight.forward@example.com",
     "straight.forward@\uff45xample.com",
-    "ſtraight.forward@example.com",
+    "\u017ftraight.forward@example.com",
     "straight.forward@exampl\u0435.com",
     "str\u0430ight.forward@example.com",
     "straight.forward@example\u3002com",
@@ -157,7 +157,21 @@ def test_r63_mail_goes_to_the_stored_address_to_the_letter(client: Api, mailbox:
 
 
 WORDS = ["me", "ME", "Me", "admin", "root", "null", "system", "superadmin", "undefined", "api"]
-PATHS = ["..", ".", "...", "a/b", "../me", "me/..", "%2e%2e", "a?b", "a#b", "a;b", "a b", "\\x\\", "-me-"]
+PATHS = [
+    "..",
+    ".",
+    "...",
+    "a/b",
+    "../me",
+    "me/..",
+    "%2e%2e",
+    "a?b",
+    "a#b",
+    "a;b",
+    "a b",
+    "\\x\\",
+    "-me-",
+]
 
 
 def test_r68_reserved_names_and_paths(client: Api, admin: Person) -> None:

@@ -23,7 +23,18 @@ from tests.support.clocks import Clock
 from tests.support.environment import DATA_KEYS, SECRET_KEY
 from tests.support.people import in_context
 
-WORDS = ["secret", "SECRET", "Secret", "secretkey", "secret_key", "secret-key", "SECRET_KEY", "my_secret", "mysecret", "my-secret", "my_secret_key", "mysecretkey", "supersecret", "super-secret", "super_secret", "supersecretkey", "topsecret", "changeme", "change-me", "change_me", "changethis", "CHANGE_ME", "ChangeMe", "password", "Password", "passw0rd", "password123", "admin", "root", "default", "test", "testing", "dev", "development", "production", "example", "sample", "key", "private", "privatekey", "private_key", "jwt", "jwtsecret", "jwt_secret", "jwt-secret", "JWT_SECRET", "jwt_secret_key", "JWT_SECRET_KEY", "jwt-secret-key-change-in-production", "flask", "flask-secret", "django-insecure", "gatehouse", "Gatehouse", "gatehouse-secret", "token", "tokensecret", "auth", "authsecret", "signing", "signing-key", "hmac", "hs256", "HS256", "key123", "secret123", "123456", "12345678", "1234567890", "qwerty", "letmein", "abc123", "abcdef", "none", "null", "undefined", "true", "your-256-bit-secret", "your-secret-key", "your_secret_key", "replace-me", "replaceme", "insecure", "notsecret", "shhhhh", "keyboard-cat"]
+WORDS = """
+    secret SECRET Secret secretkey secret_key secret-key SECRET_KEY my_secret mysecret
+    my-secret my_secret_key mysecretkey supersecret super-secret super_secret supersecretkey
+    topsecret changeme change-me change_me changethis CHANGE_ME ChangeMe password Password
+    passw0rd password123 admin root default test testing dev development production example
+    sample key private privatekey private_key jwt jwtsecret jwt_secret jwt-secret JWT_SECRET
+    jwt_secret_key JWT_SECRET_KEY jwt-secret-key-change-in-production flask flask-secret
+    django-insecure gatehouse Gatehouse gatehouse-secret token tokensecret auth authsecret
+    signing signing-key hmac hs256 HS256 key123 secret123 123456 12345678 1234567890 qwerty
+    letmein abc123 abcdef none null undefined true your-256-bit-secret your-secret-key
+    your_secret_key replace-me replaceme insecure notsecret shhhhh keyboard-cat
+""".split()  # noqa: SIM905 - words read better without their quotes
 COMMON = [*WORDS, "", " ", "0" * 32, "a" * 32, "x" * 64, "0123456789abcdef" * 2]
 
 PRODUCTION = {

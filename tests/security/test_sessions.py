@@ -1,4 +1,4 @@
-"""Sessions: how they are refreshed, how they end, and who may see them (R16, R18, R19, R22 to R28)."""
+"""Sessions: how they are refreshed and end, and who may see them (R16, R18, R19, R22 to R28)."""
 
 from uuid import uuid4
 

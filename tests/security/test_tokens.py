@@ -53,7 +53,13 @@ def test_r1_two_parts(person: Person) -> None:
     head, body, signature = person.token.split(".")
     for crooked in (f"{head}.{body}", f"{head}.{signature}", head, f"{head}..{signature}"):
         refused(person, crooked)
-    for crooked in (f"{person.token}.", f".{person.token}", f"{person.token}.{signature}", "..", "."):
+    for crooked in (
+        f"{person.token}.",
+        f".{person.token}",
+        f"{person.token}.{signature}",
+        "..",
+        ".",
+    ):
         refused(person, crooked)
 
 
@@ -143,7 +149,10 @@ def test_r4_keys_named_by_the_token(person: Person) -> None:
         ):
             signing_input = forge.joined(header | named, claims, "").rstrip(".")
             refused(person, f"{signing_input}.{forge.b64(mine.sign(signing_input.encode()))}")
-            refused(person, f"{signing_input}.{forge.b64(hmac.digest(b'', signing_input.encode(), 'sha256'))}")
+            refused(
+                person,
+                f"{signing_input}.{forge.b64(hmac.digest(b'', signing_input.encode(), 'sha256'))}",
+            )
     assert visitors == []
 
 
@@ -172,9 +181,7 @@ def test_r5_critical_headers(person: Person, app: Flask) -> None:
         refused(person, forge.signed(app, claims, headers=named))
 
 
-def test_r7_no_token_does_the_work_of_another(
-    person: Person, app: Flask, mailbox: Mailbox
-) -> None:
+def test_r7_no_token_does_the_work_of_another(person: Person, app: Flask, mailbox: Mailbox) -> None:
     refused(person, person.refresh_token)
     for token in (person.token, forge.signed(app, forge.altered(person.token, type="refresh"))):
         person.stranger.try_refresh(token).expect(401, "invalid_refresh_token")
@@ -273,17 +280,19 @@ def test_r10_only_the_header_carries_a_token(person: Person) -> None:
 def test_r11_malformed_authorization_headers(person: Person) -> None:
     token = person.token
     crooked = [
-        "", " ", "Bearer", "Bearer ", "Bearer  ", "bearer", "Bearer\t" + token, token, f"Bearer{token}",
-        f"Bearer  {token}", f"Bearer {token} ", f"Bearer {token} x", f"Bearer {token},{token}",
-        f"Bearer {token}, Bearer {token}", f"Bearer: {token}", f"Bearer={token}", f"Basic {token}",
-        "Basic", "Basic Og==", "Basic dXNlcjpwYXNz", "Basic \xff", "Digest username=x", "Negotiate YII=",
-        f"Token {token}", f"JWT {token}", f"MAC {token}", "Bearer null", "Bearer undefined", "Bearer [object Object]",
-        "Bearer .", "Bearer ..", "Bearer ...", "Bearer a.b.c", "Bearer a.b.c.d", "Bearer a.b.c.d.e",
-        "Bearer eyJ.eyJ.eyJ", "Bearer e30.e30.e30", "Bearer bnVsbA.bnVsbA.bnVsbA", "Bearer W10.W10.W10",
-        "Bearer MQ.MQ.MQ", "Bearer IiI.IiI.IiI", f"Bearer {token[:-1]}", f"Bearer {token}=", f"Bearer {token}A",
-        "Bearer " + "A" * 4_000, "Bearer " + "A." * 2_000, "Bearer " + "." * 3_000, "Bearer \xe9\xe8\xff",
-        "Bearer %00", "Bearer ' OR 1=1 --", "Bearer \\x00", f"Bearer {token.replace('.', ' ')}",
-        "\x7f", "Bearer \u0080", f"Bearer \"{token}\"", f"Bearer <{token}>",
+        "", " ", "Bearer", "Bearer ", "Bearer  ", "bearer", "Bearer\t" + token, token,
+        f"Bearer{token}", f"Bearer  {token}", f"Bearer {token} ", f"Bearer {token} x",
+        f"Bearer {token},{token}", f"Bearer {token}, Bearer {token}", f"Bearer: {token}",
+        f"Bearer={token}", f"Basic {token}", "Basic", "Basic Og==", "Basic dXNlcjpwYXNz",
+        "Basic \xff", "Digest username=x", "Negotiate YII=", f"Token {token}", f"JWT {token}",
+        f"MAC {token}", "Bearer null", "Bearer undefined", "Bearer [object Object]", "Bearer .",
+        "Bearer ..", "Bearer ...", "Bearer a.b.c", "Bearer a.b.c.d", "Bearer a.b.c.d.e",
+        "Bearer eyJ.eyJ.eyJ", "Bearer e30.e30.e30", "Bearer bnVsbA.bnVsbA.bnVsbA",
+        "Bearer W10.W10.W10", "Bearer MQ.MQ.MQ", "Bearer IiI.IiI.IiI", f"Bearer {token[:-1]}",
+        f"Bearer {token}=", f"Bearer {token}A", "Bearer " + "A" * 4_000, "Bearer " + "A." * 2_000,
+        "Bearer " + "." * 3_000, "Bearer \xe9\xe8\xff", "Bearer %00", "Bearer ' OR 1=1 --",
+        "Bearer \\x00", f"Bearer {token.replace('.', ' ')}", "\x7f", "Bearer \u0080",
+        f"Bearer \"{token}\"", f"Bearer <{token}>",
     ]  # fmt: skip
     assert len(crooked) >= 50
     for header in crooked:

@@ -172,9 +172,7 @@ class Person(Api):
     def refreshed(self) -> "Person":
         """Spend the refresh token and return the person with the new tokens."""
         tokens = self.stranger.try_refresh(self.refresh_token).expect(200).json
-        return replace(
-            self, token=tokens["access_token"], refresh_token=tokens["refresh_token"]
-        )
+        return replace(self, token=tokens["access_token"], refresh_token=tokens["refresh_token"])
 
     def grant(self, user_id: str, *roles: str) -> Answer:
         """Give somebody exactly these roles."""

@@ -50,7 +50,10 @@ def counting(app: Flask) -> Iterator[Cost]:
     def checkout(_d: Any, _record: Any, _proxy: Any) -> None:
         cost.writer_checkouts += 1
 
-    listeners: list[tuple[Any, str, Any]] = [(writer, "commit", commit), (writer, "checkout", checkout)]
+    listeners: list[tuple[Any, str, Any]] = [
+        (writer, "commit", commit),
+        (writer, "checkout", checkout),
+    ]
     listeners += [(engine, "before_cursor_execute", statement) for engine in found]
     for target, name, function in listeners:
         event.listen(target, name, function)

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 import urllib3
+from flask import Flask
 
 from tests.servers import server
 from tests.support import people
 from tests.support.answers import OverNetwork
-from tests.support.api import Api, Person, new_email
+from tests.support.api import Api, Person
 from tests.support.databases import Database, PostgreSql, Sqlite, application
 from tests.support.environment import environ, settings
 from tests.support.mailbox import Mailbox
@@ -41,7 +42,7 @@ class Live:
     directory: Path
     log: Path
     transport: OverNetwork
-    environ: dict[str, str]
+    app: Flask
 
     @property
     def client(self) -> Api:
@@ -50,9 +51,7 @@ class Live:
 
     def admin(self) -> Person:
         """Return a new super_admin who has just logged in."""
-        found = settings(self.directory, self.environ["DATABASE_URL"])
-        with application(found) as app:
-            email, password = people.make_super_admin(app, new_email())
+        email, password = people.make_super_admin(self.app)
         return self.client.log_in(email, password)
 
     def mailbox(self) -> Mailbox:
@@ -107,8 +106,10 @@ def start(directory: Path, database_url: str, stack: ExitStack, **variables: str
     log = directory / "log"
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", str(server.ROOT / "gunicorn.conf.py")]
-            + ["--pythonpath", str(server.ROOT)],
+            [
+                *(sys.executable, "-m", "gunicorn", "-c", str(server.ROOT / "gunicorn.conf.py")),
+                *("--pythonpath", str(server.ROOT)),
+            ],
             cwd=directory,
             env={"PATH": os.environ["PATH"], "PYTHONPATH": str(server.ROOT / "src"), **found},
             stdin=subprocess.DEVNULL,
@@ -119,7 +120,9 @@ def start(directory: Path, database_url: str, stack: ExitStack, **variables: str
     url = f"http://127.0.0.1:{port}"
     transport = OverNetwork(url)
     stack.callback(transport.close)
-    live = Live(url, process, directory, log, transport, found)
+    # The same service in this process, for what only the command line can do.
+    app = stack.enter_context(application(settings(directory, database_url)))
+    live = Live(url, process, directory, log, transport, app)
     wait(live)
     return live
 
