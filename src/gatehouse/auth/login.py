@@ -36,12 +36,15 @@ def log_in(name: str, password: str, *, origin: Origin) -> Tokens:
     RateLimited, HashQueueFull, PasswordChangeRequired and what the second factor asks for.
     """
     now, place = clock.now(), bucket(origin.address)
-    account = repository.candidate(name, place=place, now=now)
+    # Also the counter of a name that nobody has knows it by this form: a spelling that is the
+    # same address for an account, and another name for none, would tell which there is.
+    folded = users.fold_login_name(name)
+    account = repository.candidate(folded, place=place, now=now)
     is_known_place = account is not None and account.is_known_place
     if not is_known_place:
         limits.test(LOGIN_FAILURES, place)
     candidate = guessing.Candidate(
-        name,
+        folded,
         account.id if account else None,
         account.password_hash if account else None,
         is_known_place,
@@ -65,6 +68,7 @@ def log_in(name: str, password: str, *, origin: Origin) -> Tokens:
         refusal = _unfinished(account) or second_factor.refusal(account.id)
         if refusal is None:
             return tokens_of(_start(account, judgement, origin=origin))
+        _note(AuthEvent.LOGIN_UNFINISHED, account.id, origin=origin, actor_id=account.id)
     raise refusal
 
 
@@ -85,9 +89,7 @@ def reauthenticate(
     """
     guessing.check_current_password(caller.user_id, password, origin=origin)
     with db.unit():
-        _note(
-            AuthEvent.REAUTHENTICATED, caller.user_id, actor_id=caller.user_id, origin=origin
-        )
+        _note(AuthEvent.REAUTHENTICATED, caller.user_id, actor_id=caller.user_id, origin=origin)
         token = access_tokens.issue(
             caller.user_id,
             session_id,

@@ -63,9 +63,8 @@ def principal_of(claims: AccessClaims) -> Principal | None:
     )
 
 
-def candidate(name: str, *, place: str, now: datetime) -> Any:
-    """Return what a log-in needs of the account with this e-mail or username; else None."""
-    folded = users.fold_login_name(name)
+def candidate(folded: str, *, place: str, now: datetime) -> Any:
+    """Return what a log-in needs of the account with this folded log-in name; else None."""
     column = User.email_folded if "@" in folded else User.username_folded
     return db.reader.row(
         select(

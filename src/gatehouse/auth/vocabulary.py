@@ -9,6 +9,7 @@ class AuthEvent(Event):
 
     LOGIN_FAILED = "login.failed"
     LOGIN_THROTTLED = "login.throttled"
+    LOGIN_UNFINISHED = "login.unfinished"
     REAUTHENTICATED = "login.confirmed"
     PASSWORD_RESET_REQUESTED = "password.reset_requested"
     EMAIL_VERIFIED = "email.verified"

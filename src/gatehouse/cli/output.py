@@ -44,8 +44,9 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         header_style="bold",
         show_edge=False,
     )
-    for name in columns:
-        shown.add_column(name, overflow="fold")
+    for number, name in enumerate(columns):
+        # The first one is what a next command takes: it stays in one piece.
+        shown.add_column(name, overflow="fold", no_wrap=number == 0)
     for row in rows:
         shown.add_row(*(Text(cell(value)) for value in row))
     _print(shown, is_terminal=is_terminal)

@@ -16,6 +16,7 @@ from gatehouse.infra import db
 from gatehouse.web import validation
 
 _COLUMNS = ("id", "email", "username", "roles", "is_active", "is_verified", "created_at")
+_HEADINGS = ("id", "email", "username", "roles", "active", "verified", "created")
 
 
 @click.group("users", cls=Group)
@@ -96,7 +97,7 @@ def list_(
     if as_json:
         output.as_json(documents)
         return
-    output.table(_COLUMNS, ([document[name] for name in _COLUMNS] for document in documents))
+    output.table(_HEADINGS, ([document[name] for name in _COLUMNS] for document in documents))
     if len(rows) > limit:
         click.echo(f"there are more than {limit}; --limit shows more", err=True)
 

@@ -1,10 +1,22 @@
 """All SQL about guesses: each counter is raised by one statement, before the guess is judged."""
 
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, delete, exists, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    or_,
+    select,
+    union,
+    update,
+)
 
 from gatehouse.guessing.models import GuessCounter, KnownPlace
 from gatehouse.infra import db
@@ -80,11 +92,11 @@ def refund(key: str) -> None:
     )
 
 
-def clear(key: str) -> None:
-    """Forget a counter."""
+def clear(keys: Collection[str]) -> None:
+    """Forget counters."""
     db.session.execute(
         delete(GuessCounter)
-        .where(GuessCounter.key == key)
+        .where(GuessCounter.key.in_(keys))
         .execution_options(synchronize_session=False)
     )
 
@@ -100,6 +112,14 @@ def is_known_place(user_id: Any, place: str, now: datetime) -> ColumnElement[boo
     )
     living = exists().where(Session.user_id == user_id, Session.place == place, is_unended(now))
     return or_(bindparam(None, place).in_(recent), living.correlate_except(Session))
+
+
+def places(user_id: UUID) -> Sequence[str]:
+    """Return every place that may be known of a person."""
+    known = select(KnownPlace.place).where(KnownPlace.user_id == user_id)
+    return db.session.scalars(
+        union(known, select(Session.place).where(Session.user_id == user_id))
+    ).all()
 
 
 def remember_place(user_id: UUID, place: str, now: datetime) -> None:

@@ -13,7 +13,6 @@ from gatehouse.core import clock
 from gatehouse.core.errors import Refusal
 from gatehouse.core.network import bucket
 from gatehouse.core.principal import Origin
-from gatehouse.core.text import fold
 from gatehouse.guessing import repository
 from gatehouse.guessing.errors import GuessingThrottled, WrongPassword
 from gatehouse.infra import db, hashing, secrets
@@ -21,7 +20,7 @@ from gatehouse.infra import db, hashing, secrets
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """The account at which a guess is aimed; all None for a name that does not exist."""
+    """The account at which a guess is aimed; all None for a (folded) name that nobody has."""
 
     name: str
     user_id: UUID | None = None
@@ -79,14 +78,15 @@ def remember_place(user_id: UUID, *, origin: Origin) -> None:
 
 
 def forget(user_id: UUID) -> None:
-    """Clear the account's counter and all known places, as a completed reset does."""
+    """Clear the account's counters and all known places, as a completed reset does."""
     clear(user_id)
     repository.forget_places(user_id)
 
 
 def clear(user_id: UUID) -> None:
-    """Clear the account's counter, in the caller's unit."""
-    repository.clear(_account_key(user_id))
+    """Clear the account's counters, those of its known places too, in the caller's unit."""
+    places = repository.places(user_id)
+    repository.clear([_account_key(user_id), *(_place_key(user_id, place) for place in places)])
 
 
 def check_current_password(user_id: UUID, password: str, *, origin: Origin) -> Verified:
@@ -136,12 +136,15 @@ def _remaining_seconds(candidate: Candidate, key: str, now: datetime) -> float:
 
 def _key(candidate: Candidate, origin: Origin) -> str:
     if candidate.user_id is None:
-        return secrets.mac(secrets.Purpose.COUNTER, "name", fold(candidate.name))
+        return secrets.mac(secrets.Purpose.COUNTER, "name", candidate.name)
     if candidate.is_known_place:
-        place = bucket(origin.address)
-        return secrets.mac(secrets.Purpose.COUNTER, "place", str(candidate.user_id), place)
+        return _place_key(candidate.user_id, bucket(origin.address))
     return _account_key(candidate.user_id)
 
 
 def _account_key(user_id: UUID) -> str:
     return secrets.mac(secrets.Purpose.COUNTER, "account", str(user_id))
+
+
+def _place_key(user_id: UUID, place: str) -> str:
+    return secrets.mac(secrets.Purpose.COUNTER, "place", str(user_id), place)

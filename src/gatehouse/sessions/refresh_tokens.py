@@ -10,7 +10,6 @@ from uuid import UUID
 
 import jwt
 
-from gatehouse.core import clock
 from gatehouse.core.ids import parse_id
 from gatehouse.infra import secrets
 from gatehouse.sessions.errors import RefreshTokenInvalid
@@ -25,7 +24,7 @@ _VERIFY_SIGNATURE_ONLY = dict.fromkeys(
 
 @dataclass(frozen=True, slots=True)
 class RefreshClaims:
-    """What a validly signed, unexpired refresh token says."""
+    """What a validly signed refresh token says; its session knows whether it has ended."""
 
     session_id: UUID
     generation: int
@@ -44,7 +43,11 @@ def encode(session: Session) -> str:
 
 
 def decode(token: str) -> RefreshClaims:
-    """Return what the token says; raises RefreshTokenInvalid when it is forged or expired."""
+    """Return what the token says; raises RefreshTokenInvalid when it is forged.
+
+    `exp` is for the client alone. The session has both ends itself, and a spent token that comes
+    again after its own time is no less a replay.
+    """
     if len(token) > MAX_LENGTH:
         raise RefreshTokenInvalid
     for key in secrets.derive_all(secrets.Purpose.REFRESH):
@@ -57,14 +60,12 @@ def decode(token: str) -> RefreshClaims:
 
 
 def _read(claims: dict[str, object]) -> RefreshClaims:
-    session_id, generation, ends = parse_id(claims.get("sid")), claims.get("gen"), claims.get("exp")
+    session_id, generation = parse_id(claims.get("sid")), claims.get("gen")
     if (
         set(claims) != _CLAIMS
         or claims["type"] != "refresh"
         or session_id is None
         or type(generation) is not int
-        or type(ends) is not int
-        or ends <= clock.now().timestamp()
     ):
         raise RefreshTokenInvalid
     return RefreshClaims(session_id, generation)

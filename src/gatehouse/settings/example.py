@@ -1,6 +1,7 @@
-"""The text of `.env.example`: every setting with its explanation and default.
+"""The text of `.env.example` and of `docs/settings.md`: every setting, explained, with its default.
 
-`python -m gatehouse.settings.example > .env.example` writes it anew.
+`python -m gatehouse.settings.example > .env.example` writes the one anew, and
+`python -m gatehouse.settings.example --markdown > docs/settings.md` the other.
 """
 
 import sys
@@ -12,6 +13,17 @@ _HEAD = """\
 # Every setting, with its default. Copy this file to .env and take the mark away from what you
 # change; an empty value counts as unset. A variable of the environment wins over the file.
 # Secrets and the URLs of databases are also read from files: SECRET_KEY_FILE, DATABASE_URL_FILE.
+"""
+
+_PAGE = """\
+# Settings
+
+Every setting with its default. All are read once, at the start, from the environment and then from
+`.env`; an empty value counts as unset. Secrets and the URLs of databases are also read from files:
+`SECRET_KEY_FILE`, `DATABASE_URL_FILE`.
+
+| variable | default | meaning |
+|---|---|---|
 """
 
 
@@ -27,5 +39,15 @@ def render() -> str:
     return "\n".join(parts)
 
 
+def markdown() -> str:
+    """Return the page of the documentation."""
+    plain = {one.name.upper() for one in fields(Settings) if one.metadata["shown"] is None}
+    rows = []
+    for name, default, text in Settings.describe():
+        shown = f"`{default}`" if default and name in plain else default
+        rows.append(f"| `{name}` | {shown} | {text} |\n")
+    return _PAGE + "".join(rows)
+
+
 if __name__ == "__main__":
-    sys.stdout.write(render())
+    sys.stdout.write(markdown() if "--markdown" in sys.argv else render())

@@ -47,8 +47,10 @@ def fold_login_name(name: str) -> str:
     """Return the folded form of what a person typed as their name: an address or a username.
 
     An address is read as sign-up reads it, so that every spelling which sign-up would take for
-    the same one logs in. What is neither gives a form that no account has.
+    the same one logs in. What is neither gives a form that no account has, and so does half of
+    a surrogate pair, which no database takes.
     """
+    name = name.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
     if "@" in name and len(name) <= EMAIL_LENGTH:
         try:
             return fold(str(_address.deserialize(name)))

@@ -25,6 +25,7 @@ def send_password_reset(user_id: UUID, *, actor: Principal | None, origin: Origi
 
     A person who had too many mails this hour gets none, and an older link stays good.
     """
+    rank.require_to_read(actor, UserPermission.UPDATE, target_id=user_id)
     if not mails.may_send(user_id):
         return
     with db.unit():

@@ -44,6 +44,8 @@ def change(
     _refuse_privileged(body, actor)
     changes = {name: value for name, value in body.items() if name != "current_password"}
     if "email" in changes:
+        if not is_own:
+            rank.require_to_read(actor, UserPermission.UPDATE, target_id=user_id)
         email_change.admit(user_id, body, is_own=is_own, origin=origin)
     permission = None if is_own and "is_active" not in changes else UserPermission.UPDATE
     with db.unit():

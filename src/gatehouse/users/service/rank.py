@@ -50,11 +50,14 @@ def require_to_close(
         raise LastSuperAdmin
 
 
-def require_to_read(actor: Principal, permission: Permission, *, target_id: UUID) -> None:
-    """Do as `require` where nothing is written, by what the access check has just read.
+def require_to_read(actor: Principal | None, permission: Permission, *, target_id: UUID) -> None:
+    """Do as `require` outside of any unit, by what the access check has just read.
 
-    Raises UserNotFound, MissingPermission or TargetOutranks.
+    For what only reads, and before a limit of the target is spent. Raises UserNotFound,
+    MissingPermission or TargetOutranks.
     """
+    if actor is None:
+        return
     held = repository.roles_held(target_id)
     if held is None:
         raise UserNotFound

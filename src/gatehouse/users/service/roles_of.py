@@ -49,12 +49,14 @@ def replace(
 
 def grant(user_id: UUID, name: str, *, actor: Principal | None, origin: Origin) -> Row[Any]:
     """Give a person one role more, in the present unit."""
+    profile.living(user_id, expected_version=None)  # locked before their roles are read
     return replace(user_id, [*roles.names_of(user_id), name], actor=actor, origin=origin)
 
 
 def take(user_id: UUID, name: str, *, actor: Principal | None, origin: Origin) -> Row[Any]:
     """Take one role from a person, in the present unit."""
     refuse_unknown([name])
+    profile.living(user_id, expected_version=None)
     remaining = [held for held in roles.names_of(user_id) if held != name]
     return replace(user_id, remaining, actor=actor, origin=origin)
 

@@ -1,0 +1,34 @@
+"""The trials work: each runs in small, so that the long ones are worth their time."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.servers.server import ROOT
+
+QUICK = {
+    "kill_workers": ["--kills", "5"],
+    "memory": ["--requests", "800"],
+    "seed": ["--users", "20000"],
+    "timing": ["--samples", "60"],
+}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", QUICK)
+def test_a_trial_passes_in_small(name: str, postgres_url: str, redis_url: str) -> None:
+    """F9, R44: a table of figures, a verdict, and an exit code."""
+    servers = {"TEST_DATABASE_URL": postgres_url, "TEST_REDIS_URL": redis_url}
+    done = subprocess.run(
+        [sys.executable, "trials", name, *QUICK[name]],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": "src", **servers},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("PASS\n")
