@@ -1,9 +1,10 @@
 """Fixtures: the service on each database, a client, an administrator, mail, time, and costs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -19,10 +20,17 @@ from tests.support.databases import Database, PostgreSql, Sqlite, application
 from tests.support.environment import settings
 from tests.support.live import Live, Servers
 from tests.support.mailbox import Mailbox
+from tests.support.reports import sendable
 
 pytest_plugins = ["tests.plugins.backends"]
 
 MakeApp = Callable[..., Flask]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """Let a report that quotes hostile text travel between the parallel processes."""
+    return sendable((yield))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -5,12 +5,14 @@ from uuid import UUID
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
 
 from gatehouse import roles, users
 from gatehouse.infra import db
 from tests.support.answers import JSON
 from tests.support.api import PASSWORD, Api, Person, new_email
 from tests.support.clocks import Clock
+from tests.support.databases import Database, Sqlite
 from tests.support.mailbox import Mailbox
 from tests.support.people import NOWHERE, make_super_admin
 
@@ -128,3 +130,17 @@ def test_c7_a_role_given_meanwhile_is_not_taken_by_the_next_grant(app: Flask, cl
         thread.join(10)
     with app.app_context(), db.unit():
         assert roles.names_of(person) == [roles.ADMIN, roles.SUPER_ADMIN, roles.USER]
+
+
+def test_r104_a_primary_that_became_a_replica_is_an_outage(
+    app: Flask, client: Api, database: Database
+) -> None:
+    if database.name == Sqlite.name:
+        pytest.skip("SQLite has no replica")
+    person = client.sign_up()
+    with app.app_context(), db.reader.engine.connect() as connection:
+        name = connection.scalar(text("SELECT current_database()"))
+        connection.execute(text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'))
+        db.sqlalchemy.engine.dispose()
+    person.patch("/users/me", {"name": "Ada"}).expect(503, "database_unavailable")
+    person.get("/users/me").expect(200)

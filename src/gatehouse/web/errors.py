@@ -33,7 +33,8 @@ def register(app: Flask) -> None:
     app.register_error_handler(Refusal, problem.from_refusal)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
-    for outage in (exc.OperationalError, exc.InterfaceError, exc.TimeoutError):
+    # InternalError is, above all, a primary that has just become a read-only replica.
+    for outage in (exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError):
         app.register_error_handler(outage, _outage)
     app.register_error_handler(exc.IntegrityError, _collision)
     app.register_error_handler(exc.DataError, _unstorable)
