@@ -67,13 +67,13 @@ def exchange(live: Live, *parts: bytes, patience: float = 0.05, end: bool = Fals
                 connection.shutdown(socket.SHUT_WR)
         except OSError:
             pass  # refused before everything was sent
-        return Exchange(*_read(connection, patience))
+        return Exchange(*_read(connection, patience, has_body=not parts[0].startswith(b"HEAD")))
 
 
-def _read(connection: socket.socket, patience: float) -> tuple[bytes, bool]:
+def _read(connection: socket.socket, patience: float, *, has_body: bool) -> tuple[bytes, bool]:
     received = b""
     while True:
-        if _is_whole(received):
+        if _is_whole(received, has_body=has_body):
             connection.settimeout(patience)
         try:
             part = connection.recv(65_536)
@@ -86,12 +86,12 @@ def _read(connection: socket.socket, patience: float) -> tuple[bytes, bool]:
         received += part
 
 
-def _is_whole(received: bytes) -> bool:
+def _is_whole(received: bytes, *, has_body: bool) -> bool:
     """Tell whether the first answer has come to its end, as far as its length says."""
     head, separator, content = received.partition(b"\r\n\r\n")
     found = re.search(rb"(?i)\r\ncontent-length: ([0-9]+)", head)
-    is_head = b"HTTP/1.1 1" in head or found is None
-    return bool(separator) and (is_head or len(content) >= int(found[1]))  # type: ignore[index]
+    length = int(found[1]) if found is not None and has_body else 0
+    return bool(separator) and len(content) >= length
 
 
 def request(
