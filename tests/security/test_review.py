@@ -144,3 +144,44 @@ def test_r104_a_primary_that_became_a_replica_is_an_outage(
         db.sqlalchemy.engine.dispose()
     person.patch("/users/me", {"name": "Ada"}).expect(503, "database_unavailable")
     person.get("/users/me").expect(200)
+
+
+def test_a_held_role_keeps_its_name(client: Api, admin: Person) -> None:
+    """The name is a member of the account, so another name would make the account's ETag lie."""
+    body = {"name": "reader", "description": "Reads", "permissions": ["users:read"]}
+    role = admin.post("/roles", body).expect(201).json
+    person = client.sign_up()
+    admin.put(f"/users/{person.id}/roles", {"roles": ["user", "reader"]}).expect(200)
+    admin.patch(f"/roles/{role['id']}", {"name": "viewer"}).expect(409, "role_in_use")
+    admin.patch(f"/roles/{role['id']}", {"description": "Looks"}).expect(200)
+    admin.put(f"/users/{person.id}/roles", {"roles": ["user"]}).expect(200)
+    admin.patch(f"/roles/{role['id']}", {"name": "viewer"}).expect(200)
+
+
+def test_a_plus_that_is_typed_into_a_url_sorts_upwards(admin: Person, client: Api) -> None:
+    client.sign_up()
+    upwards = admin.get("/users?sort=email").expect(200).json["users"]
+    assert admin.get("/users?sort=+email").expect(200).json["users"] == upwards
+    admin.get("/users?sort=++email").expect(422)
+
+
+def test_r66_no_change_of_address_waits_for_a_dead_link(client: Api, mailbox: Mailbox) -> None:
+    person = client.sign_up()
+    change = {"email": new_email(), "current_password": PASSWORD}
+    assert person.patch("/users/me", change).expect(200).json["pending_email"]
+    person.delete("/auth/sessions").expect(204)
+    assert person.me()["pending_email"] is None
+
+
+def test_r112_a_wrong_proof_of_an_address_is_recorded(
+    client: Api, admin: Person, mailbox: Mailbox
+) -> None:
+    person = client.sign_up()
+    token = mailbox.token(person.email)
+    body = {"token": token, "password": WRONG}
+    client.post("/auth/verify-email", body).expect(403, "wrong_password")
+    assert event_types(admin, person.id)[0] == "email.verification_failed"
+    for _ in range(FREE):
+        client.post("/auth/verify-email", body)
+    client.post("/auth/verify-email", body).expect(429, "too_many_attempts")
+    assert "login.throttled" in event_types(admin, person.id)

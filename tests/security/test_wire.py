@@ -9,12 +9,19 @@ from typing import Any
 import pytest
 
 from tests.support.api import PASSWORD, new_email
-from tests.support.live import Live
+from tests.support.databases import Sqlite
+from tests.support.live import Live, Servers
 from tests.support.wire import Exchange, connect, exchange, memory, new_lines, request
 
-JSON = ("Content-Type", "application/json")
+JSON, CLOSE = ("Content-Type", "application/json"), ("Connection", "close")
 LOGIN = "/api/v1/auth/login"
 BLOCK = b" " * 1_000_000
+
+
+@pytest.fixture(scope="module")
+def server(servers: Servers) -> Live:
+    """Return the server on SQLite, where the database has no part in the answer."""
+    return servers.get(Sqlite.name)
 
 
 def problem(answer: Exchange, *statuses: int) -> dict[str, Any]:
@@ -101,23 +108,23 @@ def test_r85_the_memory_of_the_workers_stays(live: Live) -> None:
     live.client.request("GET", "/health").expect(200)
 
 
-def test_r85_a_false_length(live: Live) -> None:
+def test_r85_a_false_length(server: Live) -> None:
     whole = json.dumps({"username": new_email(), "password": "x"}).encode()
     fields = ("Content-Length", str(len(whole) + 10))
-    short = exchange(live, post(fields) + whole, end=True)
+    short = exchange(server, post(fields) + whole, end=True)
     assert short.received == b"" or problem(short, 400)["code"] == "broken_body"
     # Bytes beyond the length are no part of the body: they are the next request, or garbage.
     fields = ("Content-Length", str(len(whole) - 1))
-    cut = exchange(live, post(fields) + whole)
+    cut = exchange(server, post(fields) + whole)
     assert cut.status == 400
     assert cut.received.count(b'"access_token"') == 0
     chunked = ("Transfer-Encoding", "chunked")
-    huge = exchange(live, post(chunked) + b"f" * 40 + b"\r\n" + whole, end=True)
+    huge = exchange(server, post(chunked) + b"f" * 40 + b"\r\n" + whole, end=True)
     assert huge.received == b"" or problem(huge, 400, 413)
-    zero = exchange(live, post(("Content-Length", "0")) + whole, end=True)
+    zero = exchange(server, post(("Content-Length", "0")) + whole, end=True)
     assert zero.status == 400
     for length in ("-1", "+5", "0x10", "1e3", "5 5", "5,5", "five", "\u0665", "1_0", " "):
-        answer = exchange(live, post(("Content-Length", length)) + whole)
+        answer = exchange(server, post(("Content-Length", length)) + whole)
         problem(answer, 400)
         assert answer.is_closed
 
@@ -151,7 +158,8 @@ def test_r93_whatever_is_sent_one_request_is_one_line(live: Live) -> None:
         latin = value.encode("utf-8").decode("latin-1")
         safe = "".join(c for c in latin if c not in "\r\n")
         for field in ("User-Agent", "X-Request-ID", "Referer", "Authorization", "X-Forwarded-For"):
-            answer = exchange(live, request("GET", "/api/v1/users/me", [(field, safe)]))
+            fields = [CLOSE, (field, safe)]
+            answer = exchange(live, request("GET", "/api/v1/users/me", fields))
             assert answer.answers == 1
             # Control characters the server refuses by itself, with a line of its own.
             assert answer.status in (400, 401)
@@ -177,15 +185,15 @@ def test_r93_whatever_is_sent_one_request_is_one_line(live: Live) -> None:
     assert all(c.isprintable() or c == "\n" for c in text)
 
 
-def test_r93_r113_no_header_is_forged(live: Live) -> None:
+def test_r93_r113_no_header_is_forged(server: Live) -> None:
     for value in ("x\r\nSet-Cookie: a=b", "x\nSet-Cookie: a=b", "x\rSet-Cookie: a=b", "x\x00y"):
         for name in ("X-Request-ID", "Origin", "Accept", "If-None-Match", "Cookie"):
-            answer = exchange(live, request("GET", "/api/v1/users/me", [(name, value)]))
+            answer = exchange(server, request("GET", "/api/v1/users/me", [(name, value)]))
             assert answer.answers == 1
             assert answer.status in (400, 401, 406)
             assert "Set-Cookie" not in answer.headers
     for path in ("/api/v1/users/%0d%0aSet-Cookie:%20a=b", "/%0d%0aSet-Cookie:a=b", "/?a=%0d%0aX:y"):
-        answer = exchange(live, request("GET", path))
+        answer = exchange(server, request("GET", path))
         assert answer.status in (401, 404)
         assert "Set-Cookie" not in answer.headers
         assert b"Set-Cookie" not in answer.received
@@ -217,7 +225,6 @@ CROOKED: dict[str, bytes] = {
     "a semicolon": post(("Transfer-Encoding", "chunked;x=y")) + CHUNKS,
     "a blank before the colon": post(("Transfer-Encoding ", "chunked")) + CHUNKS,
     "a folded field": post(("Transfer-Encoding", "\r\n chunked")) + CHUNKS,
-    "an underscore": post(("Transfer_Encoding", "chunked"), LENGTH) + BODY,
     "a bare LF in a field": post(("X", "y\nTransfer-Encoding: chunked"), LENGTH) + BODY,
     "a bare CR in a field": post(("X", "y\rTransfer-Encoding: chunked"), LENGTH) + BODY,
     "a chunk size with a sign": post(CHUNKED) + b"+7\r\n" + BODY + b"\r\n0\r\n\r\n",
@@ -230,17 +237,17 @@ CROOKED: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("crooked", CROOKED.values(), ids=CROOKED.keys())
-def test_r96_crooked_framing_gets_one_answer_and_the_end(live: Live, crooked: bytes) -> None:
-    answer = exchange(live, crooked + SMUGGLED, SMUGGLED)
+def test_r96_crooked_framing_gets_one_answer_and_the_end(server: Live, crooked: bytes) -> None:
+    answer = exchange(server, crooked + SMUGGLED, SMUGGLED)
     assert answer.answers == 1, answer.received
     assert b'"healthy"' not in answer.received
     problem(answer, 400)
     assert answer.is_closed
 
 
-def test_r96_honest_framing_shares_a_connection(live: Live) -> None:
+def test_r96_honest_framing_shares_a_connection(server: Live) -> None:
     chunked = post(CHUNKED) + CHUNKS
-    with connect(live) as connection:
+    with connect(server) as connection:
         for sent, status in ((chunked, b"422"), (SMUGGLED, b"200"), (post(LENGTH) + BODY, b"422")):
             connection.sendall(sent)
             received = b""
@@ -249,7 +256,7 @@ def test_r96_honest_framing_shares_a_connection(live: Live) -> None:
             assert received.startswith(b"HTTP/1.1 " + status)
 
 
-def test_r105_what_the_server_refuses_looks_like_all_others(live: Live) -> None:
+def test_r105_what_the_server_refuses_looks_like_all_others(server: Live) -> None:
     long = "a" * 9_000
     cases: dict[str, tuple[bytes, int]] = {
         "a long field": (request("GET", "/health", [("X-Long", long)]), 431),
@@ -268,12 +275,12 @@ def test_r105_what_the_server_refuses_looks_like_all_others(live: Live) -> None:
         "an expectation": (request("GET", "/health", [("Expect", "the impossible")]), 417),
     }
     for name, (sent, status) in cases.items():
-        answer = exchange(live, sent)
+        answer = exchange(server, sent)
         document = problem(answer, status)
         assert answer.is_closed, name
         assert "x-long" not in str(document).lower(), name
     for method in ("TRACE", "TRACK", "CONNECT", "PROPFIND", "FOO", "DEBUG"):
-        answer = exchange(live, request(method, "/health", [("Cookie", "secret=1")]))
+        answer = exchange(server, request(method, "/health", [("Cookie", "secret=1")]))
         assert problem(answer, 400, 404, 405)["status"] != 404 or method == "CONNECT"
         assert b"secret=1" not in answer.received
 
@@ -289,15 +296,15 @@ ABSENT = [
 ]  # fmt: skip
 
 
-def test_r106_nothing_else_is_there(live: Live) -> None:
+def test_r106_nothing_else_is_there(server: Live) -> None:
     for path in ABSENT:
         for method in ("GET", "POST", "HEAD"):
-            answer = exchange(live, request(method, path))
+            answer = exchange(server, request(method, path, [CLOSE]))
             assert answer.status == 404, (method, path, answer.received)
             if method != "HEAD":
                 assert problem(answer, 404)["code"] == "not_found"
     for name in ("METRICS", "Authorization"):
-        answer = exchange(live, request("GET", "/metrics", [(name, "Bearer x")]))
+        answer = exchange(server, request("GET", "/metrics", [(name, "Bearer x")]))
         problem(answer, 404)
 
 
@@ -337,7 +344,7 @@ def test_r82_raw_paths(live: Live) -> None:
     for path in paths:
         for token, plain in ((None, 401), (person.token, 403), (admin.token, 200)):
             fields = [] if token is None else [("Authorization", f"Bearer {token}")]
-            answer = exchange(live, request("GET", path, fields))
+            answer = exchange(live, request("GET", path, [CLOSE, *fields]))
             assert answer.status in (plain, 400, 404), (path, answer.received[:500])
             assert "Location" not in answer.headers
             served += answer.status == 200

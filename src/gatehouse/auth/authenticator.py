@@ -21,6 +21,6 @@ def authenticate(request: Request) -> Principal | None:
     if principal is None:
         raise InvalidToken("Its session has ended.")
     # What flask-jwt-extended's get_jwt() and current_user read.
-    g._jwt_extended_jwt = claims.claims
+    g._jwt_extended_jwt = dict(claims.claims)
     g._jwt_extended_jwt_user = {"loaded_user": principal}
     return principal

@@ -49,22 +49,17 @@ def log_in(name: str, password: str, *, origin: Origin) -> Tokens:
         account.password_hash if account else None,
         is_known_place,
     )
-    try:
-        judgement = guessing.judge(candidate, password, origin=origin)
-    except guessing.GuessingThrottled:
-        audit.record_throttled(
-            AuthEvent.LOGIN_THROTTLED, subject_id=candidate.user_id, origin=origin
-        )
-        raise
+    judgement = guessing.judge(candidate, password, origin=origin)
     if account is None or not judgement.is_right or not account.is_active:
         _record_failure(judgement, origin=origin)
         raise InvalidCredentials
     with db.unit():
-        guessing.refund(judgement)
+        # The account's row before its counter, in the order of a reset.
         if judgement.new_hash:
             users.rehash(
                 account.id, verified_hash=account.password_hash, new_hash=judgement.new_hash
             )
+        guessing.refund(judgement)
         refusal = _unfinished(account) or second_factor.refusal(account.id)
         if refusal is None:
             return tokens_of(_start(account, judgement, origin=origin))

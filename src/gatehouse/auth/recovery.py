@@ -11,7 +11,7 @@ from gatehouse import audit, guessing, one_time, users
 from gatehouse.auth import repository
 from gatehouse.auth.vocabulary import AuthEvent
 from gatehouse.core.principal import Origin
-from gatehouse.infra import db, hashing, jobs, mail
+from gatehouse.infra import db, hashing, jobs
 from gatehouse.one_time import OneTimeTokenInvalid, Purpose
 
 RESET_JOB = "auth.password_reset"
@@ -38,7 +38,7 @@ def send_reset(payload: dict[str, Any], _entry_id: UUID) -> None:
         return
     origin = Origin(payload["address"], payload["user_agent"], payload["request_id"])
     with db.unit():
-        queue_link(
+        users.queue_link(
             "password_reset",
             Purpose.PASSWORD_RESET,
             user_id=account.id,
@@ -82,14 +82,3 @@ def replace_password(user_id: UUID, password_hash: str, *, origin: Origin) -> No
     users.set_password(user_id, password_hash=password_hash, actor_id=user_id, origin=origin)
     guessing.forget(user_id)
     guessing.remember_place(user_id, origin=origin)
-
-
-def queue_link(template: str, purpose: Purpose, *, user_id: UUID, address: str, epoch: int) -> None:
-    """Issue a one-time token and queue the mail that carries it, in the caller's unit."""
-    token_id = one_time.issue(purpose, user_id=user_id, address=address, epoch=epoch)
-    mail.queue(
-        template,
-        to=address,
-        user_id=user_id,
-        context={"one_time": {"id": str(token_id), "purpose": str(purpose)}},
-    )

@@ -37,7 +37,7 @@ def verify(
     if new_password is not None:
         password_hash = recovery.hash_for(grant.user_id, new_password)
     elif password is not None:
-        guessing.check_current_password(grant.user_id, password, origin=origin)
+        _check_password(grant.user_id, password, origin=origin)
     elif caller is None or caller.user_id != grant.user_id:
         raise ProofRequired
     with db.unit():
@@ -58,13 +58,28 @@ def resend(payload: dict[str, Any], _entry_id: UUID) -> None:
     if account is None or account.is_verified or not users.may_send(account.id):
         return
     with db.unit():
-        recovery.queue_link(
+        users.queue_link(
             "verify_email",
             Purpose.VERIFY_EMAIL,
             user_id=account.id,
             address=account.email,
             epoch=account.session_epoch,
         )
+
+
+def _check_password(user_id: UUID, password: str, *, origin: Origin) -> None:
+    try:
+        guessing.check_current_password(user_id, password, origin=origin)
+    except guessing.WrongPassword:
+        # Nobody is logged in here, so no door notes the denial.
+        with db.unit():
+            audit.record(
+                AuthEvent.EMAIL_VERIFICATION_FAILED,
+                actor_id=None,
+                subject_id=user_id,
+                origin=origin,
+            )
+        raise
 
 
 def _confirm(grant: Grant, *, origin: Origin) -> None:

@@ -8,11 +8,11 @@ class AuthEvent(Event):
     """What happens at the doors of log-in and recovery."""
 
     LOGIN_FAILED = "login.failed"
-    LOGIN_THROTTLED = "login.throttled"
     LOGIN_UNFINISHED = "login.unfinished"
     REAUTHENTICATED = "login.confirmed"
     PASSWORD_RESET_REQUESTED = "password.reset_requested"
     EMAIL_VERIFIED = "email.verified"
+    EMAIL_VERIFICATION_FAILED = "email.verification_failed"
 
 
 LOGIN = Rule("login", "120/minute")

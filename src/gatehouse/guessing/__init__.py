@@ -17,6 +17,7 @@ from gatehouse.guessing.service import (
     refund,
     remember_place,
 )
+from gatehouse.guessing.vocabulary import GuessingEvent
 
 __all__ = [
     "Candidate",
@@ -34,4 +35,6 @@ __all__ = [
     "remember_place",
 ]
 
-feature = Feature(name="guessing", periodic={"guessing.purge": (timedelta(hours=1), purge)})
+feature = Feature(
+    name="guessing", events=GuessingEvent, periodic={"guessing.purge": (timedelta(hours=1), purge)}
+)

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from gatehouse import audit
 from gatehouse.core import clock
 from gatehouse.core.errors import Refusal
 from gatehouse.core.network import bucket
 from gatehouse.core.principal import Origin
 from gatehouse.guessing import repository
 from gatehouse.guessing.errors import GuessingThrottled, WrongPassword
+from gatehouse.guessing.vocabulary import GuessingEvent
 from gatehouse.infra import db, hashing, secrets
 
 
@@ -54,8 +56,12 @@ def judge(candidate: Candidate, password: str, *, origin: Origin) -> Judgement:
     Exactly one verification of like cost is made, whoever the candidate is. Opens a unit.
     """
     key = _key(candidate, origin)
-    with db.unit():
-        failures = _reserve(candidate, key, clock.now())
+    try:
+        with db.unit():
+            failures = _reserve(candidate, key, clock.now())
+    except GuessingThrottled:
+        audit.record_throttled(GuessingEvent.THROTTLED, subject_id=candidate.user_id, origin=origin)
+        raise
     try:
         verified = hashing.verify_password(password, candidate.password_hash)
     except Refusal:

@@ -33,6 +33,7 @@ class Grant:
 
 def issue(purpose: Purpose, *, user_id: UUID, address: str | None, epoch: int) -> UUID:
     """Make a token in the present unit and kill older ones of its purpose; return its id."""
+    _lock_account(user_id)
     db.session.execute(
         delete(OneTimeToken)
         .where(OneTimeToken.user_id == user_id, OneTimeToken.purpose == purpose)
@@ -88,14 +89,20 @@ def peek(text: str, *, purposes: Collection[Purpose]) -> Grant:
 def consume(text: str, *, purposes: Collection[Purpose]) -> Grant:
     """Spend a token in the unit of its effect; raises OneTimeTokenInvalid.
 
-    One conditional UPDATE decides between twenty uses at once.
+    One conditional UPDATE decides between twenty uses at once. The account's row is locked
+    before it, as every act upon an account does first, so that none waits for another in a circle.
     """
+    is_good = _is_good(text, purposes)
+    owner = db.session.scalar(select(OneTimeToken.user_id).where(is_good))
+    if owner is None:
+        raise OneTimeTokenInvalid
+    _lock_account(owner)
     epoch = select(ACCOUNTS.c.session_epoch).where(
         ACCOUNTS.c.id == OneTimeToken.user_id, ACCOUNTS.c.deleted_at.is_(None)
     )
     spent = db.session.execute(
         update(OneTimeToken)
-        .where(_is_good(text, purposes), OneTimeToken.epoch == epoch.scalar_subquery())
+        .where(is_good, OneTimeToken.epoch == epoch.scalar_subquery())
         .values(consumed_at=clock.now())
         .returning(
             OneTimeToken.purpose, OneTimeToken.user_id, OneTimeToken.address, OneTimeToken.epoch
@@ -124,6 +131,11 @@ def purge() -> None:
             .where(OneTimeToken.expires_at < clock.now())
             .execution_options(synchronize_session=False)
         )
+
+
+def _lock_account(user_id: UUID) -> None:
+    account = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == user_id)
+    db.session.execute(account.with_for_update(key_share=True))
 
 
 def _is_good(text: str, purposes: Collection[Purpose]) -> ColumnElement[bool]:

@@ -90,6 +90,12 @@ def lock_super_admins() -> None:
     )
 
 
+def is_held(role_id: UUID) -> bool:
+    """Tell, in the unit, whether anybody has a role."""
+    holder = select(user_roles.c.user_id).where(user_roles.c.role_id == role_id).limit(1)
+    return db.session.execute(holder).first() is not None
+
+
 def grant(user_id: UUID, name: str, *, granted_by: UUID | None, at: datetime) -> bool:
     """Give a person a role; tell whether they did not have it."""
     source = select(

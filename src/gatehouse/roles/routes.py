@@ -89,7 +89,7 @@ def show_role(role_id: UUID) -> Response:
 @access.permission(RolePermission.WRITE)
 @access.fresh
 @access.no_api_key
-@blp.refuses(RoleNotFound, BuiltInRole, RoleExists, TargetOutranks, UnknownPermission)
+@blp.refuses(RoleNotFound, BuiltInRole, RoleExists, RoleInUse, TargetOutranks, UnknownPermission)
 @blp.arguments(RolePatch)
 @in_unit
 @blp.response(200, RoleOut, etag=True)

@@ -14,7 +14,13 @@ from gatehouse.core import clock
 from gatehouse.core.errors import PreconditionFailed
 from gatehouse.core.principal import Origin, Principal
 from gatehouse.roles import assignments, repository
-from gatehouse.roles.errors import BuiltInRole, RoleNotFound, TargetOutranks, UnknownPermission
+from gatehouse.roles.errors import (
+    BuiltInRole,
+    RoleInUse,
+    RoleNotFound,
+    TargetOutranks,
+    UnknownPermission,
+)
 from gatehouse.roles.rights import catalogue, expand
 from gatehouse.roles.vocabulary import BUILT_IN, RoleEvent, RolePermission
 from gatehouse.web.denials import MissingPermission
@@ -68,7 +74,8 @@ def change(
     """Change the given members of a role; people who have it feel it with their next request.
 
     Raises RoleNotFound, PreconditionFailed, BuiltInRole, UnknownPermission, MissingPermission,
-    TargetOutranks or RoleExists.
+    TargetOutranks, RoleExists, or RoleInUse for another name while somebody has it: the name is a
+    member of their account, whose version would not change with it.
     """
     row = _changeable(role_id, expected_version=expected_version)
     wanted = dict(values)
@@ -79,6 +86,8 @@ def change(
     changes = {name: wanted[name] for name in before if wanted[name] != before[name]}
     if not changes:
         return row
+    if "name" in changes and assignments.is_held(role_id):
+        raise RoleInUse
     changed = repository.change(role_id, changes, version=row.version)
     before = {name: before[name] for name in changes}
     _record(RoleEvent.CHANGED, changed, actor=actor, origin=origin, before=before, after=changes)

@@ -15,7 +15,7 @@ from gatehouse.users.service.administration import (
 )
 from gatehouse.users.service.deletion import delete, restore
 from gatehouse.users.service.email_change import confirm_email_change, mark_verified
-from gatehouse.users.service.mails import ACCOUNT_EXISTS, may_send, tell_owner
+from gatehouse.users.service.mails import ACCOUNT_EXISTS, may_send, queue_link, tell_owner
 from gatehouse.users.service.passwords import (
     assign_password,
     check_password,
@@ -61,6 +61,7 @@ __all__ = [
     "grant",
     "mark_verified",
     "may_send",
+    "queue_link",
     "raise_epoch",
     "rehash",
     "render",

@@ -1,5 +1,7 @@
 """What comes in and goes out, one schema a direction."""
 
+from typing import Any
+
 from marshmallow import fields
 
 from gatehouse.core.passwords import MAX_LENGTH
@@ -117,6 +119,15 @@ class UserPage(Schema):
     total = fields.Integer(metadata={"description": "Only with `total=true`."})
 
 
+class _Sort(Choice):
+    """A column with its direction; the plus that is typed into a URL arrives as a blank."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        if isinstance(value, str) and value.startswith(" "):
+            value = "+" + value[1:]
+        return super()._deserialize(value, *args, **kwargs)
+
+
 class UserFilters(PageArgs):
     """Which accounts a list shows, and in which order."""
 
@@ -129,6 +140,6 @@ class UserFilters(PageArgs):
     deleted = QueryBoolean(
         load_default=False, metadata={"description": "Only deleted accounts, instead of living."}
     )
-    sort = Choice(
+    sort = _Sort(
         [sign + name for name in SORTS for sign in ("", "-", "+")], load_default="-created_at"
     )

@@ -18,6 +18,7 @@ _BODY: tuple[type[Refusal], ...] = (
     refusals.BodyTooLarge,
     refusals.UnsupportedMediaType,
 )
+_PAGING: tuple[type[Refusal], ...] = (refusals.UseCursor, refusals.InvalidCursor)
 
 
 def complete(operation: Operation, view: Callable[..., Any], *, method: str, path: str) -> None:
@@ -95,6 +96,8 @@ def _by_input(operation: Operation, view: Callable[..., Any], path: str) -> Code
         yield refusals.NotAcceptable.status, refusals.NotAcceptable.code
         if not speaks_oauth:  # unknown query parameters are refused everywhere
             yield 422, "validation_failed"
+    if _is_paged(operation):
+        yield from ((one.status, one.code) for one in _PAGING)
     if "{" in path:
         yield 404, "not_found"
 
@@ -126,10 +129,14 @@ def _add_parameter(operation: Operation, condition: str) -> None:
     )
 
 
+def _is_paged(operation: Operation) -> bool:
+    return any(parameter.get("name") == "cursor" for parameter in operation.get("parameters", ()))
+
+
 def _success_headers(operation: Operation, view: Callable[..., Any], status: str) -> Iterator[str]:
     if status == "201":
         yield "Location"
-    if any(parameter.get("name") == "cursor" for parameter in operation.get("parameters", ())):
+    if _is_paged(operation):
         yield "Link"
     if getattr(view, "_has_etag", False) and status != "204":
         yield "ETag"

@@ -54,8 +54,16 @@ def end_sessions_of(user_id: UUID, *, actor: Principal | None, origin: Origin) -
 
 
 def raise_epoch(user_id: UUID, *, keep_session_id: UUID | None = None) -> int | None:
-    """End every session of a person but one, in the present unit; return the new epoch."""
-    epoch = repository.set_columns(user_id, {"session_epoch": users.c.session_epoch + 1})
+    """End every session of a person but one, in the present unit; return the new epoch.
+
+    Links that were mailed before die with it, so no change of address waits any longer.
+    """
+    values = {
+        "session_epoch": users.c.session_epoch + 1,
+        "pending_email": None,
+        "version": users.c.version + 1,
+    }
+    epoch = repository.set_columns(user_id, values)
     sessions.revoke_all(user_id, except_id=keep_session_id)
     if keep_session_id is not None and epoch is not None:
         sessions.carry_along(keep_session_id, epoch)

@@ -91,7 +91,7 @@ def _values(changes: Mapping[str, Any], row: Row[Any]) -> dict[str, Any]:
         is_present = changes["email"] == row.email
         values["pending_email"] = None if is_present else changes["email"]
     if changes.get("is_active") is False and row.is_active:
-        values["session_epoch"] = users.c.session_epoch + 1
+        values |= {"session_epoch": users.c.session_epoch + 1, "pending_email": None}
     return values
 
 
