@@ -86,7 +86,7 @@ def test_a_stop_under_load_loses_nothing(
         assert load.turned_away_at - stopped_at < 1
         assert len(load.kept) > CLIENTS
 
-        url = server.environ["DATABASE_URL"]
+        url = server.app.config["SETTINGS"].database_url
         successor = live.start(server.directory, url, stack, **shared)
         admin = successor.admin()
         for user_id, email in load.kept.items():

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import schemathesis
 from flask import Flask
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.core.failures import Failure, FailureGroup
 
@@ -22,6 +24,20 @@ UNLIMITED = ",".join(f"{name}=1000000/minute" for name in RULES)
 
 # What ends the session or the account of the caller: somebody new calls each time.
 ENDS = {"auth_log_out", "auth_end_other_sessions", "auth_end_session", "users_delete_me"}
+Known = dict[str, Callable[[], str]]
+KNOWN = {"roles": ["user"], "password": "a Password of tests"}
+
+# What succeeds only with a password or a token that nobody can make up.
+NEED_SECRETS = {
+    "auth_log_in",
+    "auth_token",
+    "auth_refresh",
+    "auth_reauthenticate",
+    "auth_verify_email",
+    "auth_confirm_password_reset",
+    "auth_end_session",
+    "users_change_password",
+}
 
 
 def call_all(
@@ -33,9 +49,10 @@ def call_all(
     """
     config = schemathesis.Config.from_path(str(CONFIG))
     schema = schemathesis.openapi.from_wsgi("/openapi.json", app, config=config)
-    person = client.sign_up()
-    role = admin.post("/roles", {"name": "described"}).expect(201).json
-    known = {"user_id": person.id, "role_id": role["id"]}
+    known: Known = {
+        "user_id": lambda: client.at().sign_up().id,
+        "role_id": lambda: new_role(admin),
+    }
     seen: dict[str, set[int]] = {}
     findings: list[str] = []
     for result in schema.get_all_operations():
@@ -46,9 +63,17 @@ def call_all(
         for mode in GenerationMode.POSITIVE, GenerationMode.NEGATIVE:
             try:
                 call(operation, mode, known, caller, examples=examples, statuses=seen[name])
+            except Unsatisfiable:
+                # Where nothing is sent, nothing of it can be wrong.
+                assert mode is GenerationMode.NEGATIVE, name
             except (FailureGroup, Failure) as found:
                 findings.append(f"{name}, {mode.value} data: {found}")
     return seen, findings
+
+
+def new_role(admin: Person) -> str:
+    role = admin.post("/roles", {"name": f"described-{uuid4().hex[:8]}"}).expect(201)
+    return str(role.json["id"])
 
 
 def new_caller(client: Api) -> Callable[[], Person]:
@@ -58,7 +83,7 @@ def new_caller(client: Api) -> Callable[[], Person]:
 def call(
     operation: Any,
     mode: GenerationMode,
-    known: dict[str, str],
+    known: Known,
     caller: Callable[[], Person],
     *,
     examples: int,
@@ -77,8 +102,7 @@ def call(
     @given(case=operation.as_strategy(generation_mode=mode), is_known=st.booleans())
     def judged(case: Any, is_known: bool) -> None:
         if mode is GenerationMode.POSITIVE and (is_known or not statuses):
-            for name in case.path_parameters or {}:
-                case.path_parameters[name] = known.get(name, case.path_parameters[name])
+            use(case, known)
         headers = {"Authorization": f"Bearer {caller().token}"}
         response = case.call(headers=headers)
         statuses.add(response.status_code)
@@ -87,11 +111,26 @@ def call(
     judged()
 
 
+def use(case: Any, known: Known) -> None:
+    """Aim a request at what exists, where chance would never hit it."""
+    for name in case.path_parameters or {}:
+        if name in known:
+            case.path_parameters[name] = known[name]()
+    if isinstance(case.body, dict):
+        case.body |= {name: value for name, value in KNOWN.items() if name in case.body}
+    for name in ("If-Match", "If-None-Match"):
+        (case.headers or {}).pop(name, None)
+
+
 @pytest.mark.parametrize("database", [Sqlite.name], indirect=True)
+@pytest.mark.parametrize("examples", [5, pytest.param(80, marks=pytest.mark.full)])
 @pytest.mark.settings(LIMITS=UNLIMITED)
-def test_r107_the_description_is_true(app: Flask, client: Api, admin: Person) -> None:
-    seen, findings = call_all(app, client, admin, examples=5)
+def test_r107_the_description_is_true(
+    app: Flask, client: Api, admin: Person, examples: int
+) -> None:
+    seen, findings = call_all(app, client, admin, examples=examples)
     assert not findings, "\n\n".join(findings)
     assert len(seen) >= 36
-    assert all(status < 500 for statuses in seen.values() for status in statuses), seen
-    print(seen)
+    # An operation that never succeeded was not tried: its answers say little about it.
+    unlucky = {name for name, statuses in seen.items() if not {200, 201, 202, 204} & statuses}
+    assert unlucky <= NEED_SECRETS, seen
