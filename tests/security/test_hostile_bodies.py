@@ -4,6 +4,8 @@ Each is refused as a problem document in well under a second, on both databases.
 """
 
 import json
+import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -194,21 +196,26 @@ def test_r91_a_form_of_another_site_logs_nobody_in(client: Api) -> None:
     assert person.get("/auth/sessions").json == before
 
 
+def cheaply(action: Callable[[], Answer]) -> Answer:
+    """Return an answer that costs little work, hash included."""
+    return within(0.3, action, clock=time.process_time)
+
+
 def test_r99_lists_have_a_limit(client: Api, admin: Person) -> None:
     person = client.sign_up()
     path = f"/users/{person.id}/roles"
     known = admin.get("/permissions").json["permissions"][0]["name"]
     admin.put(path, {"roles": ["user"] * 20}).expect(200)
     for number in (21, 1_000, 6_000):
-        answer = within(0.3, partial(admin.put, path, {"roles": ["user"] * number}))
+        answer = cheaply(partial(admin.put, path, {"roles": ["user"] * number}))
         assert list(answer.expect(422, "validation_failed").json["errors"]) == ["roles"]
     role = {"name": "long-list", "permissions": [known] * 200}
     assert admin.post("/roles", role).expect(201).json["permissions"] == [known]
     for number in (201, 4_000):
         more = {"name": "longer-list", "permissions": [known] * number}
-        within(0.3, partial(admin.post, "/roles", more)).expect(422)
+        cheaply(partial(admin.post, "/roles", more)).expect(422)
     body = {"email": new_email(), "password": PASSWORD}
-    within(0.3, partial(admin.post, "/users", body | {"roles": ["user"] * 21})).expect(422)
+    cheaply(partial(admin.post, "/users", body | {"roles": ["user"] * 21})).expect(422)
     assert person.me()["roles"] == ["user"]
 
 
@@ -226,9 +233,9 @@ def test_r99_nothing_comes_in_bulk(admin: Person, targets: list[doors.Body]) -> 
 
 def test_r99_many_errors_are_told_briefly(client: Api) -> None:
     body = {f"member{number}": number for number in range(900)}
-    answer = within(0.3, partial(client.at().post, "/users", body)).expect(422)
+    answer = cheaply(partial(client.at().post, "/users", body)).expect(422)
     assert len(answer.json["errors"]) <= 20
     assert len(answer.content) < 5_000
     long = {"m" * 50_000: 1}
-    answer = within(0.3, partial(client.at().post, "/users", long)).expect(422)
+    answer = cheaply(partial(client.at().post, "/users", long)).expect(422)
     assert len(answer.content) < 5_000

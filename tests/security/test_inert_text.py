@@ -30,15 +30,22 @@ COMMANDS = [
 ]
 
 
+def cause_mail(person: Person, admin: Person) -> None:
+    """Make the service write every mail that it writes to somebody with an account."""
+    person.stranger.post("/auth/password-reset", {"email": person.email}).expect(202)
+    admin.grant(person.id, "user", "admin").expect(200)
+    change = {"email": new_email(), "current_password": PASSWORD}
+    person.patch("/users/me", change).expect(200)
+    change = {"current_password": PASSWORD, "new_password": PASSWORD + "2"}
+    person.post("/users/me/password", change).expect(204)
+
+
 def test_r94_a_name_is_only_a_name(client: Api, admin: Person, mailbox: Mailbox) -> None:
     before = doors.document(client)
-    for name in COMMANDS:
+    for number, name in enumerate(COMMANDS):
         person = client.at().sign_up(name=name)
-        client.at().post("/auth/password-reset", {"email": person.email}).expect(202)
-        admin.grant(person.id, "user", "admin").expect(200)
-        person = person.again()
-        change = {"current_password": PASSWORD, "new_password": PASSWORD + "2"}
-        person.post("/users/me/password", change).expect(204)
+        if number % 6 == 4:  # one of HTML, of a template, and of something else
+            cause_mail(person, admin)
         for answer in (person.get("/users/me"), admin.get(f"/users/{person.id}")):
             assert answer.json["name"] == name
             assert answer.headers["Content-Type"] == JSON
@@ -56,7 +63,7 @@ def test_r94_a_name_is_only_a_name(client: Api, admin: Person, mailbox: Mailbox)
     for name in COMMANDS:
         admin.post("/roles", {"name": name}).expect(422)
     messages = mailbox.messages()
-    assert len(messages) >= 3 * len(COMMANDS)
+    assert len(messages) >= len(COMMANDS) + 9
     for message in messages:
         html = message.get_body(("html",))
         assert html is not None

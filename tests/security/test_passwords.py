@@ -34,7 +34,7 @@ def test_r31_passwords_equal_in_their_first_72_bytes(client: Api) -> None:
     for head in HEADS.values():
         assert len(head.encode()) == 72
         passwords = [head, head + "1", head + "2", head + "é", head[:-1]]
-        for password in passwords:
+        for password in (head, head + "1"):
             person = client.at().sign_up(password=password)
             assert [opens(person.stranger, person.email, other) for other in passwords] == [
                 other == password for other in passwords

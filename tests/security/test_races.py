@@ -91,27 +91,17 @@ ENDINGS: dict[str, Callable[[Person, Person], Answer]] = {
 
 @pytest.mark.parametrize("way", ENDINGS)
 def test_c3_c8_r21_refresh_against_the_end_of_a_session(live: Live, way: str) -> None:
-    admin = live.admin()
-    for _ in range(3):
-        person = live.client.sign_up()
-        end = ENDINGS[way]
-        got: list[str] = []
-
-        def refresh(person: Person = person, got: list[str] = got) -> Answer:
-            answer = person.stranger.try_refresh(person.refresh_token)
-            if answer.status == 200:
-                got += [answer.json["access_token"], answer.json["refresh_token"]]
-            return answer
-
-        answers = at_once([partial(end, person, admin), *[refresh] * 6])
-        assert set(statuses(answers)) <= {200, 204, 401}
-        assert answers[0].status in (200, 204), str(answers[0])
-        # Whatever came first: after both nothing of the old family lives, on any worker.
-        for token in {person.token, *got}:
-            for _ in range(3):
-                person.bearing(token).get("/users/me").expect(401)
-                person.stranger.try_refresh(token or "").expect(401)
-        person.stranger.try_refresh(person.refresh_token).expect(401)
+    admin, person = live.admin(), live.client.sign_up()
+    refresh = partial(person.stranger.try_refresh, person.refresh_token)
+    answers = at_once([*[refresh] * 10, partial(ENDINGS[way], person, admin), *[refresh] * 9])
+    assert set(statuses(answers)) <= {200, 204, 401}
+    assert answers[10].status in (200, 204), str(answers[10])
+    # Whatever came first: after both nothing of the old family lives, on any worker.
+    got = [answer.json for answer in [*answers[:10], *answers[11:]] if answer.status == 200]
+    for token in {person.token, *(tokens["access_token"] for tokens in got)}:
+        person.bearing(token).get("/users/me").expect(401)
+    for token in {person.refresh_token, *(tokens["refresh_token"] for tokens in got)}:
+        person.stranger.try_refresh(token).expect(401)
 
 
 @pytest.mark.parametrize("way", ["log_out", "deactivate", "delete"])
@@ -131,7 +121,7 @@ def test_r20_r24_the_end_counts_on_every_worker_at_once(live: Live, way: str) ->
 @pytest.mark.parametrize("way", ["demote", "deactivate", "delete", "mixed"])
 def test_c5_r77_super_admins_against_each_other(live: Live, way: str) -> None:
     """Only those of this test take part: every other super_admin of the server is put aside."""
-    admins = [live.admin() for _ in range(6)]
+    admins = [live.admin() for _ in range(5)]
     put_aside(admins)
     acts: dict[str, Callable[[Person, Person], Answer]] = {
         "demote": lambda actor, target: actor.grant(target.id, "user"),
@@ -146,7 +136,7 @@ def test_c5_r77_super_admins_against_each_other(live: Live, way: str) -> None:
         name = way if way in acts else names[(number + target) % 3]
         return acts[name](admins[number], admins[target])
 
-    pairs = [(a, b) for a in range(6) for b in range(6)]
+    pairs = [(a, b) for a in range(5) for b in range(5)]
     answers = at_once([partial(attack, a, b) for a, b in pairs])
     assert set(statuses(answers)) <= {200, 204, 401, 403, 404, 409}
     survivors = [admin for admin in admins if is_super_admin(admin)]
@@ -171,7 +161,7 @@ def is_super_admin(person: Person) -> bool:
 
 
 def test_c5_two_super_admins_who_demote_each_other_leave_one(live: Live) -> None:
-    for _ in range(3):
+    for _ in range(2):
         first, second = live.admin(), live.admin()
         put_aside([first, second])
         answers = at_once(
@@ -197,7 +187,7 @@ def test_c6_ten_patches_with_one_version(live: Live) -> None:
 
 
 def test_c7_patches_of_different_members_are_all_kept(live: Live) -> None:
-    for _ in range(5):
+    for _ in range(2):
         person = live.client.sign_up()
         changes = {"name": "New Name", "locale": "de-CH", "username": new_username()}
         bodies = [{member: value} for member, value in changes.items()] * 7
@@ -208,7 +198,7 @@ def test_c7_patches_of_different_members_are_all_kept(live: Live) -> None:
 
 def test_c8_nothing_is_reborn_after_a_deletion(live: Live) -> None:
     admin = live.admin()
-    for _ in range(3):
+    for _ in range(2):
         person = live.client.sign_up()
         delete = partial(admin.delete, f"/users/{person.id}")
         others = [
@@ -276,19 +266,20 @@ def test_c10_honest_log_ins_while_guesses_run(live: Live) -> None:
     assert statuses(answers[20:28]) == {200: 8}
 
 
-def test_c13_two_password_changes_at_once(live: Live) -> None:
-    for _ in range(3):
-        person = live.client.sign_up()
-        news = [f"New Password {number} of tests" for number in range(5)]
-        bodies = [{"current_password": PASSWORD, "new_password": new} for new in news]
-        answers = at_once([partial(person.post, "/users/me/password", body) for body in bodies])
-        found = statuses(answers)
-        assert found[204] == 1, [str(answer) for answer in answers]
-        assert set(found) <= {204, 401, 403, 409}
-        winner = news[answers.index(only(answers, 204))]
-        assert person.stranger.log_in(person.email, winner).is_in()
-        for password in (PASSWORD, *(new for new in news if new != winner)):
-            person.stranger.try_log_in(person.email, password).expect(401)
+def test_c13_password_changes_at_once(live: Live) -> None:
+    """Of twenty the throttle lets ten be judged, and one of those wins."""
+    person = live.client.sign_up()
+    news = [f"New Password {number} of tests" for number in range(WIDTH)]
+    bodies = [{"current_password": PASSWORD, "new_password": new} for new in news]
+    answers = at_once([partial(person.post, "/users/me/password", body) for body in bodies])
+    found = statuses(answers)
+    assert found[204] == 1, [str(answer) for answer in answers]
+    assert set(found) <= {204, 401, 403, 409, 429}
+    winner = news[answers.index(only(answers, 204))]
+    elsewhere = live.client
+    assert elsewhere.log_in(person.email, winner).is_in()
+    for password in (PASSWORD, *[new for new in news if new != winner][:7]):
+        live.client.try_log_in(person.email, password).expect(401)
 
 
 @pytest.mark.parametrize("sort", ["-created_at", "email"])

@@ -62,10 +62,10 @@ def test_r45_requests_for_mail_take_as_long_and_say_the_same(client: Api, path: 
     for email in known:
         for is_known, address in ((True, email), (False, new_email())):
             stranger = client.at()
-            took[is_known].append(
-                seconds(lambda: stranger.post(path, {"email": address}), 202)  # noqa: B023
-            )
-            said.add(client.at().post(path, {"email": address}).content)
+            begin = perf_counter()
+            answer = stranger.post(path, {"email": address})
+            took[is_known].append(perf_counter() - begin)
+            said.add((answer.status, answer.content))
     assert len(said) == 1
     assert 0.2 <= area_under_curve(took[True], took[False]) <= 0.8
 

@@ -13,6 +13,7 @@ from tests.conftest import MakeApp
 from tests.support import doors
 from tests.support.answers import JSON, PROBLEM, Answer, InProcess
 from tests.support.api import PASSWORD, PREFIX, Api, Person, new_email
+from tests.support.clocks import Clock
 from tests.support.mailbox import Mailbox, text
 
 OURS = "https://app.example.com"
@@ -287,7 +288,8 @@ def test_r104_r105_every_error_has_one_shape(client: Api) -> None:
             assert document["errors"], name
 
 
-def test_r105_what_limits_and_throttles_answer(client: Api) -> None:
+def test_r105_what_limits_and_throttles_answer(client: Api, clock: Clock) -> None:
+    clock.stop()
     person, stranger = client.sign_up(), client.at()
     for _ in range(10):
         client.at().try_log_in(person.email, "a wrong Password")

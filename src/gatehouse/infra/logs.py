@@ -11,6 +11,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, MutableMapping
+from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from time import perf_counter
@@ -54,23 +55,27 @@ class Sink:
 class Processor:
     """The one step from an event to its line."""
 
-    def __init__(self, render: log_lines.Renderer) -> None:
+    def __init__(self, render: log_lines.Renderer, *, level: int = logging.INFO) -> None:
         self._render = render
+        self._level = level
 
     def __call__(self, _logger: Any, method: str, members: MutableMapping[str, Any]) -> str:
-        """Return the line of an event that was logged by `method`."""
+        """Return the line of an event that was logged by `method`; drops it below LOG_LEVEL."""
+        name = "error" if method == "exception" else method
+        if _LEVELS.get(name, logging.CRITICAL) < self._level:
+            raise structlog.DropEvent
         event: dict[str, Any] = {
             "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
-            "level": "error" if method == "exception" else method,
+            "level": name,
             "event": log_lines.cleaned(members.pop("event", "")),
         }
         bound = _request.get()
         if bound is not None:
             event["request_id"] = bound[0]
         trace = _trace_of(members.pop("exc_info", None))
-        for name, value in members.items():
-            is_secret = log_lines.is_secret_name(name)
-            event[name] = log_lines.REDACTED if is_secret else log_lines.cleaned(value)
+        for member, value in members.items():
+            is_secret = log_lines.is_secret_name(member)
+            event[member] = log_lines.REDACTED if is_secret else log_lines.cleaned(value)
         if trace is not None:
             event["exception"] = trace
         return self._render(event)
@@ -85,10 +90,13 @@ class _Bridge(logging.Handler):
             members = {"event": record.getMessage(), "logger": record.name}
             if record.exc_info:
                 members["exc_info"] = record.exc_info  # type: ignore[assignment]
-            sink.write(_process(None, record.levelname.lower(), members))
+            with suppress(structlog.DropEvent):
+                sink.write(_process(None, record.levelname.lower(), members))
         except Exception:  # the rule of logging.Handler: a bad record is no reason to fall
             self.handleError(record)
 
+
+_LEVELS = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()}
 
 sink = Sink()
 _process = Processor(log_lines.as_text)
@@ -99,16 +107,16 @@ _processors: list[Callable[..., Any]] = [_process]
 def configure(settings: Settings, *, descriptor: int = STANDARD_ERROR) -> None:
     """Send all logs of the process to `descriptor`, in the form that the settings want.
 
-    May be called again; loggers that were used before keep their level.
+    May be called again, also for loggers that were used before.
     """
     global _process
     sink.descriptor = descriptor
-    _process = Processor(_renderer(settings.log_format, descriptor))
-    _processors[:] = [_process]
     level = logging.getLevelNamesMapping()[settings.log_level]
+    _process = Processor(_renderer(settings.log_format, descriptor), level=level)
+    _processors[:] = [_process]
     structlog.configure(
         processors=_processors,
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
         logger_factory=lambda *_: sink,
         cache_logger_on_first_use=True,
     )
