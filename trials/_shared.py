@@ -101,6 +101,12 @@ def resident(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
 
 
+def processor_seconds(pid: int) -> float:
+    """Return how long a process has been computing, the programs that it was before included."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def mib(size: float) -> str:
     """Return a size as people read it."""
     return f"{size / MIB:.1f} MiB"
