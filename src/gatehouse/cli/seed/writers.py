@@ -109,7 +109,7 @@ class Rows:
         for (table, columns), rows in zip(_TABLES, prepared, strict=True):
             marks = ", ".join("?" * len(columns))
             connection.exec_driver_sql(
-                f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})",  # noqa: S608  # nosec B608
+                f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})",  # noqa: S608
                 rows,
             )
 
