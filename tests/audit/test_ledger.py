@@ -115,3 +115,9 @@ def test_forgetting_a_person_keeps_ids_and_blanks_where_they_were(
     assert [(row["actor_id"], row["subject_id"]) for row in rows] == parts
     assert [row["address"] for row in rows] == [None] * 4 + [ORIGIN.address] * 2
     assert [row["user_agent"] for row in rows] == [None] * 4 + [ORIGIN.user_agent] * 2
+
+
+def test_facts_of_one_moment_keep_their_order() -> None:
+    moment = clock.now()
+    ids = [repository.id_at(moment) for _ in range(20_000)]
+    assert ids == sorted(set(ids))

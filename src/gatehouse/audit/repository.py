@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from threading import Lock
 from typing import Any
 from uuid import UUID
 
@@ -13,17 +14,30 @@ from gatehouse.infra import db
 
 BATCH = 1_000
 SHOWN = tuple(column for column in events.c if column.name != "counted_as")
-_BELOW_TIME = (1 << 80) - 1
+_TIME_SHIFT = 80
+_BELOW_TIME = (1 << _TIME_SHIFT) - 1
+
+_lock = Lock()
+_last_id = 0
 
 
 def id_at(moment: datetime) -> UUID:
-    """Return a new id that carries `moment` instead of the present (RFC 9562, section 5.7)."""
-    return UUID(int=first_id(moment).int | new_id().int & _BELOW_TIME)
+    """Return a new id that carries `moment` instead of the present (RFC 9562, section 5.7).
+
+    Those of one millisecond follow each other in the order in which a process made them.
+    """
+    global _last_id
+    value = first_id(moment).int | new_id().int & _BELOW_TIME
+    with _lock:
+        if value >> _TIME_SHIFT == _last_id >> _TIME_SHIFT and value <= _last_id:
+            value = _last_id + 1
+        _last_id = value
+    return UUID(int=value)
 
 
 def first_id(moment: datetime) -> UUID:
     """Return a bound that no id of `moment` or later lies below."""
-    return UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)
+    return UUID(int=max(0, int(moment.timestamp() * 1000)) << _TIME_SHIFT)
 
 
 def add(values: Mapping[str, Any]) -> None:
