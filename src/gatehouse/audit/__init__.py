@@ -3,17 +3,14 @@
 from datetime import timedelta
 
 from gatehouse.audit.routes import blp
-from gatehouse.audit.service import forget, purge, record, record_counted, record_throttled
+from gatehouse.audit.service import forget, purge, record, record_throttled
 from gatehouse.audit.vocabulary import AuditEvent, AuditPermission
 from gatehouse.feature import Feature
 
 __all__ = [
-    "AuditEvent",
-    "AuditPermission",
     "feature",
     "forget",
     "record",
-    "record_counted",
     "record_throttled",
 ]
 

@@ -13,7 +13,6 @@ from enum import StrEnum
 GRAMMAR = re.compile(r"[a-z][a-z-]*:[a-z][a-z-]*")
 
 USER, ADMIN, SUPER_ADMIN = "user", "admin", "super_admin"
-BUILT_IN_ROLES = (USER, ADMIN, SUPER_ADMIN)
 
 
 class Permission(StrEnum):

@@ -133,13 +133,6 @@ def count(rule: Rule, *key: str) -> None:
         limits.limiter.limiter.hit(window, rule.name, *key)
 
 
-def forget(rule: Rule, *key: str) -> None:
-    """Count from nothing again under `key`."""
-    limits = _present()
-    for window in limits.windows(rule):
-        limits.limiter.limiter.clear(window, rule.name, *key)
-
-
 def by_address(rule: Rule) -> Callable[[View], View]:
     """Limit a route by the address of the client, before anything else looks at the request."""
 

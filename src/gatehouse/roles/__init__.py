@@ -1,6 +1,6 @@
 """Roles: named sets of permissions, and who has them."""
 
-from gatehouse.core.permissions import ADMIN, BUILT_IN_ROLES, SUPER_ADMIN, USER
+from gatehouse.core.permissions import ADMIN, SUPER_ADMIN, USER
 from gatehouse.feature import Feature
 from gatehouse.roles.assignments import has_role, lock_super_admins, names_column
 from gatehouse.roles.errors import TargetOutranks
@@ -22,11 +22,9 @@ from gatehouse.roles.vocabulary import BUILT_IN, RoleEvent, RolePermission
 __all__ = [
     "ADMIN",
     "BUILT_IN",
-    "BUILT_IN_ROLES",
     "SUPER_ADMIN",
     "USER",
     "Role",
-    "RoleEvent",
     "RolePermission",
     "TargetOutranks",
     "UserRole",

@@ -8,7 +8,7 @@ from gatehouse.sessions.accounts import ACCOUNTS, is_open
 from gatehouse.sessions.errors import RefreshTokenInvalid, SessionNotFound
 from gatehouse.sessions.models import Session
 from gatehouse.sessions.repository import is_living, is_unended
-from gatehouse.sessions.schemas import SessionOut, SessionPage
+from gatehouse.sessions.schemas import SessionPage
 from gatehouse.sessions.service import (
     carry_along,
     end,
@@ -26,7 +26,6 @@ __all__ = [
     "Session",
     "SessionEvent",
     "SessionNotFound",
-    "SessionOut",
     "SessionPage",
     "carry_along",
     "end",

@@ -1,7 +1,7 @@
 """People: sign-up, their own profile, and their administration."""
 
 from gatehouse.feature import Feature
-from gatehouse.users.errors import EmailTaken, LastSuperAdmin, UsernameTaken, UserNotFound
+from gatehouse.users.errors import EmailTaken, LastSuperAdmin
 from gatehouse.users.models import User
 from gatehouse.users.names import fold_login_name
 from gatehouse.users.rendering import PUBLIC_COLUMNS, document, render
@@ -10,7 +10,6 @@ from gatehouse.users.routes import blp
 from gatehouse.users.schemas import Accepted, UserCreate, UserOut
 from gatehouse.users.service.administration import (
     raise_epoch,
-    send_password_reset,
     unlock,
 )
 from gatehouse.users.service.deletion import delete, restore
@@ -34,18 +33,14 @@ from gatehouse.users.vocabulary import (
 )
 
 __all__ = [
-    "MAILS_TO_PERSON",
     "PUBLIC_COLUMNS",
     "Accepted",
     "EmailTaken",
     "LastSuperAdmin",
     "User",
     "UserCreate",
-    "UserEvent",
-    "UserNotFound",
     "UserOut",
     "UserPermission",
-    "UsernameTaken",
     "assign_password",
     "by_id",
     "by_login_name",
@@ -66,7 +61,6 @@ __all__ = [
     "rehash",
     "render",
     "restore",
-    "send_password_reset",
     "set_password",
     "take",
     "unlock",
