@@ -24,7 +24,7 @@ OPTIONS = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
-    "max_connections": "300",
+    "max_connections": "500",
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
 }
