@@ -104,7 +104,9 @@ def test_r85_the_memory_of_the_workers_stays(live: Live) -> None:
             # A connection may break while we are still sending; an answer is never a success.
             if answer.received:
                 problem(answer, 400, 413, 415)
-    assert memory(live) - before < 16_000_000
+    after = memory(live)
+    assert after.keys() == before.keys()
+    assert all(after[pid] - before[pid] < 16_000_000 for pid in after), (before, after)
     live.client.request("GET", "/health").expect(200)
 
 

@@ -105,11 +105,14 @@ def request(
     return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1", "replace") + body
 
 
-def memory(live: Live) -> int:
-    """Return the resident memory of all workers, in bytes."""
+def memory(live: Live) -> dict[str, int]:
+    """Return the resident memory of each worker by its process, in bytes."""
     children = Path(f"/proc/{live.process.pid}/task/{live.process.pid}/children").read_text()
-    pages = (int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in children.split())
-    return sum(pages) * os.sysconf("SC_PAGE_SIZE")
+    size = os.sysconf("SC_PAGE_SIZE")
+    return {
+        pid: int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * size
+        for pid in children.split()
+    }
 
 
 def new_lines(live: Live, offset: int, *, marker: str) -> list[str]:
