@@ -40,11 +40,11 @@ test: $(VENV)/dev.lock  ## Test on SQLite, PostgreSQL and Redis (at most 6 minut
 	$(PYTEST) -m "not full and not trial" $(ARGS)
 
 .PHONY: test-full
-test-full: $(VENV)/dev.lock  ## Test everything but the trials: fuzzing, large tables too (at most 60 minutes)
+test-full: $(VENV)/full.lock  ## Test everything but the trials: fuzzing, large tables too (at most 60 minutes)
 	$(PYTEST) -m "not trial" $(ARGS)
 
 .PHONY: trial
-trial: $(VENV)/dev.lock  ## Run one trial: make trial NAME=kill_workers (without NAME: list them)
+trial: $(VENV)/full.lock  ## Run one trial: make trial NAME=kill_workers (without NAME: list them)
 	@$(BIN)/python trials $(NAME) $(ARGS)
 
 ##@ Check
@@ -78,6 +78,8 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 lock: $(VENV)/dev.lock  ## Lock the dependencies anew, with hashes (UPGRADE=1: to their newest versions)
 	$(LOCK) $(if $(UPGRADE),--upgrade) requirements.in -o requirements.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) requirements-dev.in -o requirements-dev.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) requirements-full.in -o requirements-full.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) requirements-azure.in -o requirements-azure.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --no-deps requirements-servers.in -o requirements-servers.txt
 
 .PHONY: clean
@@ -102,6 +104,10 @@ $(VENV)/runtime.lock: requirements.txt | $(BIN)/python
 $(VENV)/dev.lock: requirements-dev.txt | $(BIN)/python
 	@cmp -s $< $@ || $(call install,$<)
 	@cp $< $@ && cp requirements.txt $(VENV)/runtime.lock
+
+$(VENV)/full.lock: requirements-full.txt $(VENV)/dev.lock
+	@cmp -s $< $@ || $(call install,$<)
+	@cp $< $@
 
 install = { echo "Installing $(1) into $(VENV) ..." && \
 	$(if $(UV),VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --require-hashes -r $(1),\
