@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
+from tests.support import described
 from tests.support.answers import JSON, Answer, Transport
 
 PREFIX = "/api/v1"
@@ -41,7 +42,8 @@ class Api:
     """Requests from one address with one user agent; `at` and `using` give another one.
 
     `get`, `post` and the like take paths below /api/v1, `request` takes any path as it is.
-    A 500 is never an expected answer: it fails the test where it happens.
+    A 500 is never an expected answer, nor is one that the API description does not name: it
+    fails the test where it happens.
     """
 
     transport: Transport
@@ -83,6 +85,7 @@ class Api:
         fields.update(headers or {})
         answer = self.transport.send(method, path, fields, body, self.address)
         assert answer.status != 500, str(answer)
+        described.description(self.transport).check(method, path, answer)
         return answer
 
     def get(self, path: str, **kwargs: Any) -> Answer:

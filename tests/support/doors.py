@@ -87,36 +87,28 @@ def bodies(client: Api, *, person: Person, role_id: str | None = None) -> list[B
         if "application/json" not in content:
             continue
         ids = {"user_id": person.id, "role_id": role_id or uuid4()}
-        concrete = re.sub("{([a-z_]+)}", lambda match, ids=ids: str(ids[match[1]]), path)
+        concrete = re.sub(
+            "{([a-z_]+)}", lambda match, ids=ids: str(ids.get(match[1], uuid4())), path
+        )
         members = _properties(description, content["application/json"]["schema"])
-        found.append(Body(method, concrete, sample(method, path), members))
+        found.append(Body(method, concrete, sample(members), members))
     return found
 
 
-def sample(method: str, path: str) -> dict[str, Any]:
-    """Return a body that the operation takes as well formed, every member given."""
-    people = {"name": "Zoë", "username": new_username(), "locale": "de-CH"}
-    role = {"name": f"role-{uuid4().hex[:8]}", "description": "", "permissions": ["users:read"]}
-    token = {"token": f"{uuid4()}.{'0' * 64}"}
-    samples: dict[str, dict[str, Any]] = {
-        "POST /users": people
-        | {"email": new_email(), "password": PASSWORD, "is_active": True, "roles": ["user"]},
-        "PATCH /users/me": people | {"email": new_email(), "current_password": PASSWORD},
-        "PATCH /users/{user_id}": people
-        | {"email": new_email(), "current_password": PASSWORD, "is_active": True},
-        "POST /users/me/password": {"current_password": PASSWORD, "new_password": PASSWORD + "2"},
-        "PUT /users/{user_id}/roles": {"roles": ["user"]},
-        "POST /roles": role,
-        "PATCH /roles/{role_id}": role,
-        "POST /auth/login": {"username": new_email(), "password": PASSWORD},
-        "POST /auth/refresh": {"refresh_token": "no.such.token"},
-        "POST /auth/reauthenticate": {"password": PASSWORD},
-        "POST /auth/verify-email": token | {"password": PASSWORD, "new_password": PASSWORD},
-        "POST /auth/verify-email/resend": {"email": new_email()},
-        "POST /auth/password-reset": {"email": new_email()},
-        "POST /auth/password-reset/confirm": token | {"new_password": PASSWORD},
+def sample(members: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return a body with every member, as the examples of the description have it.
+
+    What has to be of this person, or nobody else's, is.
+    """
+    own = {
+        "email": new_email(),
+        "username": new_username(),
+        "password": PASSWORD,
+        "current_password": PASSWORD,
+        "new_password": f"{PASSWORD} anew",
+        "token": f"{uuid4()}.{'0' * 64}",
     }
-    return samples[f"{method} {path.removeprefix('/api/v1')}"]
+    return {name: own.get(name, told["examples"][0]) for name, told in members.items()}
 
 
 def _properties(description: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:

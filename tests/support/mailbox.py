@@ -45,7 +45,7 @@ class Mailbox:
 
     def tokens(self, address: str) -> list[str]:
         """Return the one-time tokens that were sent to one address, the oldest first."""
-        return [token for message in self.to(address) for token in _TOKEN.findall(text(message))]
+        return [token for message in self.to(address) for token in tokens(message)]
 
     def token(self, address: str) -> str:
         """Return the newest one-time token that was sent to one address."""
@@ -57,6 +57,11 @@ class Mailbox:
         while len(found := self.tokens(address)) < number and time.monotonic() < limit:
             time.sleep(0.02)
         return found[-1]
+
+
+def tokens(message: EmailMessage) -> list[str]:
+    """Return the one-time tokens in a message."""
+    return _TOKEN.findall(text(message))
 
 
 def text(message: EmailMessage) -> str:

@@ -29,7 +29,7 @@ def test_it_is_cacheable_and_made_once(make: Make) -> None:
 def test_operations_tell_their_text_and_input(document: Any) -> None:
     create = document["paths"]["/api/v1/things"]["post"]
     assert create["summary"] == "Create a thing"
-    assert create["description"] == "It is kept nowhere."
+    assert create["description"] == "It is kept nowhere.\n\nFor everybody."
     assert create["requestBody"]["required"] is True
     schema = document["components"]["schemas"]["ThingIn"]
     assert schema["additionalProperties"] is False
@@ -46,7 +46,7 @@ def test_operations_tell_their_lock(document: Any) -> None:
     assert paths["/health"]["get"]["security"] == []
     mine = paths["/api/v1/mine"]["get"]
     assert mine["security"] == [{"bearer": []}, {"oauth2": []}]
-    assert "WWW-Authenticate" in mine["responses"]["401"]["headers"]
+    assert "WWW-Authenticate" in resolved(document, mine["responses"]["401"])["headers"]
     show = paths["/api/v1/things/{user_id}"]["get"]
     assert show["x-lock"] == "self_or things:read"
     assert {"401", "403", "404", "304"} <= show["responses"].keys()
@@ -55,9 +55,24 @@ def test_operations_tell_their_lock(document: Any) -> None:
 
 def test_operations_tell_their_errors(document: Any) -> None:
     responses = document["paths"]["/api/v1/things"]["post"]["responses"]
-    assert {"201", "400", "409", "413", "415", "422", "default"} <= responses.keys()
-    assert "Location" in responses["201"]["headers"]
-    content = responses["409"]["content"]["application/problem+json"]["schema"]
-    assert content["allOf"][1]["properties"]["code"]["enum"] == ["thing_taken"]
+    shared = {"400", "406", "413", "415", "422", "500", "503"}
+    assert responses.keys() == {"201", "409"} | shared
+    assert responses["409"]["x-error-codes"] == ["thing_taken"]
+    [media] = responses["409"]["content"].values()
+    assert media["schema"] == {"$ref": "#/components/schemas/Problem"}
+    assert media["examples"]["thing_taken"]["value"]["status"] == 409
     assert "412" in document["paths"]["/api/v1/versions"]["patch"]["responses"]
-    assert "application/json" not in responses["422"]["content"]
+    invalid = resolved(document, responses["422"])
+    assert list(invalid["content"]) == ["application/problem+json"]
+    malformed = {"broken_body", "malformed_json", "untrusted_host"}
+    assert set(resolved(document, responses["400"])["x-error-codes"]) <= malformed
+    form = document["paths"]["/api/v1/auth/token"]["post"]["responses"]
+    assert "invalid_request" in resolved(document, form["400"])["x-error-codes"]
+    assert "422" not in form
+
+
+def resolved(document: Any, answer: Any) -> Any:
+    """Return an answer where it stands."""
+    if "$ref" in answer:
+        return document["components"]["responses"][answer["$ref"].split("/")[-1]]
+    return answer

@@ -11,14 +11,14 @@ from gatehouse.infra import db
 from gatehouse.web import access, pagination
 from gatehouse.web.blueprint import Blueprint
 
-blp = Blueprint("audit", url_prefix="/api/v1")
+blp = Blueprint("audit", url_prefix="/api/v1", description="The ledger of what happened.")
 blp.after_app_request(denials.note)
 
 
 @blp.get("/audit-events")
 @access.user
 @blp.query(AuditFilters)
-@blp.response(200, AuditPage)
+@blp.response(200, AuditPage, description="A page of events.")
 def list_events(args: dict[str, Any]) -> Response:
     """List what happened, newest first.
 

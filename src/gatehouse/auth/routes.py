@@ -16,6 +16,7 @@ from gatehouse.auth.errors import (
 )
 from gatehouse.auth.schemas import (
     AccessTokenOut,
+    JwkSetOut,
     LoginIn,
     ReauthenticateIn,
     RefreshIn,
@@ -26,16 +27,26 @@ from gatehouse.auth.vocabulary import LOGIN, REFRESH
 from gatehouse.guessing import GuessingThrottled, WrongPassword
 from gatehouse.infra import keys, limits
 from gatehouse.infra.hashing import HashQueueFull
+from gatehouse.infra.keys import NoSigningKey
 from gatehouse.sessions import RefreshTokenInvalid, SessionNotFound, SessionPage
 from gatehouse.web import access
 from gatehouse.web.blueprint import Blueprint
+from gatehouse.web.errors import DatabaseUnavailable
 from gatehouse.web.json import respond
 from gatehouse.web.transaction import in_unit
 
 GUESSING = (GuessingThrottled, HashQueueFull)
 
-blueprint = Blueprint("auth", url_prefix="/api/v1/auth", description="Log-in and sessions")
-well_known = Blueprint("well-known", url_prefix="/.well-known", description="Public keys")
+blueprint = Blueprint(
+    "auth",
+    url_prefix="/api/v1/auth",
+    description="Log-in, sessions, verification of addresses and recovery of passwords.",
+)
+well_known = Blueprint(
+    "well-known",
+    url_prefix="/.well-known",
+    description="What other services need to verify access tokens.",
+)
 
 
 @blueprint.post("/token")
@@ -43,7 +54,8 @@ well_known = Blueprint("well-known", url_prefix="/.well-known", description="Pub
 @access.public
 @blueprint.form(TokenForm)
 @blueprint.refuses(*GUESSING, InvalidGrant, UnsupportedGrantType, PasswordChangeRequired)
-@blueprint.response(200, TokensOut)
+@blueprint.refuses(NoSigningKey)
+@blueprint.response(200, TokensOut, description="Both tokens.")
 def token(form: dict[str, Any]) -> Any:
     """Get tokens by OAuth2 password or refresh grant.
 
@@ -57,8 +69,8 @@ def token(form: dict[str, Any]) -> Any:
 @limits.by_address(LOGIN)
 @access.public
 @blueprint.arguments(LoginIn, allow_surrogates=True)
-@blueprint.refuses(*GUESSING, InvalidCredentials, PasswordChangeRequired)
-@blueprint.response(200, TokensOut)
+@blueprint.refuses(*GUESSING, InvalidCredentials, PasswordChangeRequired, NoSigningKey)
+@blueprint.response(200, TokensOut, description="Both tokens.")
 def log_in(body: dict[str, Any]) -> Any:
     """Log in.
 
@@ -71,8 +83,8 @@ def log_in(body: dict[str, Any]) -> Any:
 @limits.by_address(REFRESH)
 @access.refresh_token
 @blueprint.arguments(RefreshIn, required=False)
-@blueprint.refuses(RefreshTokenInvalid)
-@blueprint.response(200, TokensOut)
+@blueprint.refuses(RefreshTokenInvalid, NoSigningKey)
+@blueprint.response(200, TokensOut, description="Both tokens.")
 def refresh(body: dict[str, Any]) -> Any:
     """Spend a refresh token for new tokens.
 
@@ -87,7 +99,8 @@ def refresh(body: dict[str, Any]) -> Any:
 @access.user
 @access.no_api_key
 @in_unit
-@blueprint.response(204)
+@blueprint.refuses(SessionNotFound)
+@blueprint.response(204, description="The session has ended.")
 def log_out() -> None:
     """End the caller's session.
 
@@ -102,8 +115,8 @@ def log_out() -> None:
 @access.user
 @access.no_api_key
 @blueprint.arguments(ReauthenticateIn, allow_surrogates=True)
-@blueprint.refuses(*GUESSING, WrongPassword)
-@blueprint.response(200, AccessTokenOut)
+@blueprint.refuses(*GUESSING, WrongPassword, NoSigningKey)
+@blueprint.response(200, AccessTokenOut, description="An access token.")
 def reauthenticate(body: dict[str, Any]) -> Any:
     """Confirm that it is you.
 
@@ -120,9 +133,9 @@ def reauthenticate(body: dict[str, Any]) -> Any:
 @blueprint.get("/sessions")
 @access.user
 @access.no_api_key
-@blueprint.response(200, SessionPage)
+@blueprint.response(200, SessionPage, description="The living sessions.")
 def list_sessions() -> Response:
-    """List the caller's sessions."""
+    """List the caller's living sessions, the latest first."""
     caller = access.principal()
     return respond({"sessions": sessions.list_of(caller.user_id, current_id=caller.session_id)})
 
@@ -131,9 +144,12 @@ def list_sessions() -> Response:
 @access.user
 @access.no_api_key
 @in_unit
-@blueprint.response(204)
+@blueprint.response(204, description="The other sessions have ended.")
 def end_other_sessions() -> None:
-    """End all other sessions of the caller."""
+    """End all other sessions of the caller.
+
+    Their access and refresh tokens are dead at once; the present session lives on.
+    """
     login.end_other_sessions(access.principal(), origin=access.origin())
 
 
@@ -142,15 +158,19 @@ def end_other_sessions() -> None:
 @access.no_api_key
 @in_unit
 @blueprint.refuses(SessionNotFound)
-@blueprint.response(204)
+@blueprint.response(204, description="The session has ended.")
 def end_session(session_id: UUID) -> None:
-    """End one session of the caller."""
+    """End one session of the caller.
+
+    Its access and refresh tokens are dead at once. It may be the present one.
+    """
     sessions.end(session_id, user_id=access.principal().user_id, origin=access.origin())
 
 
 @well_known.get("/jwks.json")
 @access.public
-@well_known.response(200)
+@well_known.refuses(DatabaseUnavailable)
+@well_known.response(200, JwkSetOut, description="The keys, for five minutes.")
 def jwks() -> Response:
     """Get the public keys of access tokens.
 

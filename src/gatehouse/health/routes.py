@@ -8,14 +8,14 @@ from gatehouse.web import access
 from gatehouse.web.blueprint import Blueprint
 from gatehouse.web.json import respond
 
-blueprint = Blueprint("health", description="Probes of load balancers and orchestrators")
+blueprint = Blueprint("health", description="Probes of load balancers and orchestrators.")
 
 
 @blueprint.get("/health")
 @access.public
-@blueprint.response(200, HealthOut)
+@blueprint.response(200, HealthOut, description="It lives.")
 def health() -> Response:
-    """Tell whether the process lives
+    """Tell whether the process lives.
 
     Asks nobody else, so that a fault elsewhere restarts nothing here.
     """
@@ -25,9 +25,9 @@ def health() -> Response:
 @blueprint.get("/ready")
 @access.public
 @blueprint.refuses(service.NotReady)
-@blueprint.response(200, ReadyOut)
+@blueprint.response(200, ReadyOut, description="Send requests.")
 def ready() -> Response:
-    """Tell whether to send requests here
+    """Tell whether to send requests here.
 
     `degraded` is ready too: what is shared between processes falls back to each of them. 503 while
     the database does not answer, and before a stop.

@@ -30,12 +30,12 @@ from gatehouse.web.blueprint import Blueprint
 from gatehouse.web.json import respond
 from gatehouse.web.transaction import in_unit
 
-blp = Blueprint("roles", url_prefix="/api/v1")
+blp = Blueprint("roles", url_prefix="/api/v1", description="Roles and what they hold.")
 
 
 @blp.get("/permissions")
 @access.permission(RolePermission.READ)
-@blp.response(200, PermissionList)
+@blp.response(200, PermissionList, description="All permissions.")
 def list_permissions() -> dict[str, Any]:
     """List every permission that a role can hold."""
     return {"permissions": [{"name": name} for name in sorted(rights.catalogue())]}
@@ -44,7 +44,7 @@ def list_permissions() -> dict[str, Any]:
 @blp.get("/roles")
 @access.permission(RolePermission.READ)
 @blp.query(RoleFilters)
-@blp.response(200, RolePage)
+@blp.response(200, RolePage, description="A page of roles.")
 def list_roles(args: dict[str, Any]) -> Response:
     """List the roles by name."""
     window = pagination.window("roles", args)
@@ -64,7 +64,7 @@ def list_roles(args: dict[str, Any]) -> Response:
 @blp.refuses(RoleExists, TargetOutranks, UnknownPermission)
 @blp.arguments(RoleCreate)
 @in_unit
-@blp.response(201, RoleOut, etag=True)
+@blp.response(201, RoleOut, etag=True, description="The role was made.")
 def create_role(body: dict[str, Any]) -> Response:
     """Create a role; you have to hold all its permissions yourself."""
     row = service.create(body, actor=access.principal(), origin=access.origin())
@@ -78,7 +78,7 @@ def create_role(body: dict[str, Any]) -> Response:
 @blp.get("/roles/<uuid:role_id>")
 @access.permission(RolePermission.READ)
 @blp.refuses(RoleNotFound)
-@blp.response(200, RoleOut, etag=True)
+@blp.response(200, RoleOut, etag=True, description="The role.")
 def show_role(role_id: UUID) -> Response:
     """Show a role."""
     row = service.by_id(role_id)
@@ -92,7 +92,7 @@ def show_role(role_id: UUID) -> Response:
 @blp.refuses(RoleNotFound, BuiltInRole, RoleExists, RoleInUse, TargetOutranks, UnknownPermission)
 @blp.arguments(RolePatch)
 @in_unit
-@blp.response(200, RoleOut, etag=True)
+@blp.response(200, RoleOut, etag=True, description="The role as it is now.")
 def change_role(body: dict[str, Any], role_id: UUID) -> Response:
     """Change a role; you have to hold all its permissions, those before and those after.
 
@@ -103,7 +103,7 @@ def change_role(body: dict[str, Any], role_id: UUID) -> Response:
         body,
         actor=access.principal(),
         origin=access.origin(),
-        expected_version=conditional.expected_version(),
+        expected_versions=conditional.expected_versions(),
     )
     return conditional.answer(service.shown(row), version=row.version)
 
@@ -114,12 +114,12 @@ def change_role(body: dict[str, Any], role_id: UUID) -> Response:
 @access.no_api_key
 @blp.refuses(RoleNotFound, BuiltInRole, RoleInUse, TargetOutranks)
 @in_unit
-@blp.response(204, etag=True)
+@blp.response(204, etag=True, description="The role is deleted.")
 def delete_role(role_id: UUID) -> None:
     """Delete a role that nobody has."""
     service.delete(
         role_id,
         actor=access.principal(),
         origin=access.origin(),
-        expected_version=conditional.expected_version(),
+        expected_versions=conditional.expected_versions(),
     )

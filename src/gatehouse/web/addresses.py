@@ -21,9 +21,11 @@ class EmailField(Strict):
     the domain mixes look-alike scripts (UTS 39): an address is what it looks like.
     """
 
-    def __init__(self, **kwargs: Any):
+    def __init__(self, *, metadata: Mapping[str, Any] | None = None, **kwargs: Any):
         super().__init__(
-            validate=validate.Length(max=MAX_EMAIL), metadata={"format": "email"}, **kwargs
+            validate=validate.Length(max=MAX_EMAIL),
+            metadata={"format": "email", **(metadata or {})},
+            **kwargs,
         )
 
     def _deserialize(

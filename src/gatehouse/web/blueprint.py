@@ -35,10 +35,16 @@ QUERY = "query"
 
 
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
-    """A feature's routes, under a prefix: `Blueprint("users", url_prefix="/api/v1")`."""
+    """A feature's routes, under a prefix: `Blueprint("users", url_prefix="/api/v1")`.
 
-    def __init__(self, name: str, *, url_prefix: str | None = None, **kwargs: Any) -> None:
+    Pages for people are no part of the API and not described: `is_described=False`.
+    """
+
+    def __init__(
+        self, name: str, *, url_prefix: str | None = None, is_described: bool = True, **kwargs: Any
+    ) -> None:
         super().__init__(name, __name__, url_prefix=url_prefix, **kwargs)
+        self.is_described = is_described
 
     def route(self, rule: str, **options: Any) -> Callable[[View], View]:
         """Register the view under `rule`; `get`, `post` and the like name the method too."""

@@ -9,7 +9,6 @@ from gatehouse.core.errors import PreconditionFailed
 from gatehouse.web.json import respond
 
 _TAG = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"')
-_NO_VERSION = -1
 
 
 def etag(version: int) -> str:
@@ -37,27 +36,17 @@ def not_modified(version: int) -> bool:
 
 def check_if_match(version: int) -> None:
     """Raise PreconditionFailed if If-Match is there and does not name this version."""
-    given = _if_match()
-    if given is not None and version not in given:
+    expected = expected_versions()
+    if expected is not None and version not in expected:
         raise PreconditionFailed
 
 
-def expected_version() -> int | None:
-    """Return the version that If-Match names; None when any will do.
+def expected_versions() -> frozenset[int] | None:
+    """Return the versions that If-Match names; None when any will do.
 
-    A tag that was never ours gives -1, which equals no version. Of several tags none can be
-    chosen before the row is read: that is refused with 412.
+    A weak tag, or one that was never ours, is none of them: what is left may be nothing, which
+    no version is in.
     """
-    given = _if_match()
-    if given is None:
-        return None
-    if len(given) > 1:
-        raise PreconditionFailed("Name one version in If-Match.")
-    return next(iter(given), _NO_VERSION)
-
-
-def _if_match() -> frozenset[int] | None:
-    """Return the versions named in If-Match (weak tags never match), or None without any."""
     given = request.environ.get("HTTP_IF_MATCH")
     if given is None or given.strip() == "*":
         return None

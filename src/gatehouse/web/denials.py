@@ -8,10 +8,11 @@ FRESH_FOR = timedelta(minutes=10)
 
 
 class InvalidToken(Unauthenticated):
-    """A credential was sent and is not, or no longer, good (RFC 6750, section 3.1)."""
+    """The access token is forged or expired, or its session has ended (RFC 6750, section 3.1)."""
 
     code = "invalid_token"
     title = "The token is not valid"
+    remedy = "Refresh once; if that fails, log in."
 
     def __init__(self, detail: str | None = None) -> None:
         super().__init__(detail, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
@@ -21,6 +22,7 @@ class MissingPermission(Forbidden):
     """The caller holds no role with the permission (RFC 6750, section 3.1)."""
 
     code = "insufficient_scope"
+    remedy = "Hide the action; `WWW-Authenticate` names the permission."
 
     def __init__(self, permission: str) -> None:
         super().__init__(
@@ -32,10 +34,11 @@ class MissingPermission(Forbidden):
 
 
 class StepUpRequired(Unauthenticated):
-    """The log-in is too old for this; POST /auth/reauthenticate renews it (RFC 9470)."""
+    """The log-in is older than ten minutes, and this act wants a fresh one (RFC 9470)."""
 
     code = "insufficient_user_authentication"
     title = "Confirm that it is you"
+    remedy = "Ask for the password, send it to `POST /api/v1/auth/reauthenticate`, and try again."
 
     def __init__(self) -> None:
         seconds = int(FRESH_FOR.total_seconds())
@@ -47,6 +50,7 @@ class StepUpRequired(Unauthenticated):
 
 
 class ApiKeyNotAllowed(Forbidden):
-    """The door opens for people only, not for their API keys."""
+    """The door opens for people who have logged in, not for their API keys."""
 
     code = "api_key_not_allowed"
+    remedy = "Log in."

@@ -34,7 +34,7 @@ def install(app: Flask, settings: Settings) -> Api:
     headers.register(app, settings)
     app.before_request(admit)
     app.wsgi_app = hosts.Edge(app.wsgi_app, settings)  # type: ignore[method-assign]
-    return Api(app, product=settings.product_name)
+    return Api(app)
 
 
 def admit() -> None:

@@ -26,6 +26,7 @@ class DatabaseUnavailable(Unavailable):
     """The database does not answer, or not in time."""
 
     code = "database_unavailable"
+    remedy = "Wait for `Retry-After`; then repeat what is safe to repeat."
 
 
 def register(app: Flask) -> None:

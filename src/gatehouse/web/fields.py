@@ -68,12 +68,19 @@ class Password(Strict):
     password (log-in).
     """
 
-    def __init__(self, *, max: int = MAX_PASSWORD, refuse_surrogates: bool = True, **kwargs: Any):
+    def __init__(
+        self,
+        *,
+        max: int = MAX_PASSWORD,
+        refuse_surrogates: bool = True,
+        metadata: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ):
         self.refuse_surrogates = refuse_surrogates
         super().__init__(
             validate=validate.Length(min=1, max=max),
             load_only=True,
-            metadata={"format": "password"},
+            metadata={"format": "password", **(metadata or {})},
             **kwargs,
         )
 

@@ -14,7 +14,10 @@ from gatehouse.settings import Settings
 
 REQUEST_ID = "X-Request-ID"
 CROSS_ORIGIN_PATHS = ("/api/", "/.well-known/")
-EXPOSED = ("ETag", "Link", "Location", "Retry-After", "WWW-Authenticate", REQUEST_ID)
+EXPOSED = (
+    *("ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After"),
+    *("WWW-Authenticate", REQUEST_ID),
+)
 ACCEPTED = (
     "Authorization",
     "Content-Type",

@@ -1,65 +1,82 @@
 """What a route's lock, limits and schemas imply, told in its OpenAPI operation."""
 
 from collections.abc import Callable, Iterator, Mapping
-from http import HTTPStatus
 from typing import Any
 
-from gatehouse.core.errors import PreconditionFailed, Refusal
-from gatehouse.web import components, problem, refusals
+from gatehouse.web import answers, components, examples
+from gatehouse.web.denials import InvalidToken
 from gatehouse.web.locks import Kind, Lock, lock_of
 
 Operation = dict[str, Any]
-Codes = Iterator[tuple[int, str]]
+View = Callable[..., Any]
+Security = list[Mapping[str, list[str]]]
 
 _ANYBODY: Mapping[str, list[str]] = {}
-_HEADERS_OF = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
-_BODY: tuple[type[Refusal], ...] = (
-    refusals.BrokenBody,
-    refusals.BodyTooLarge,
-    refusals.UnsupportedMediaType,
-)
-_PAGING: tuple[type[Refusal], ...] = (refusals.UseCursor, refusals.InvalidCursor)
+_CONDITIONS = {
+    "If-None-Match": "Versions (`ETag`) that the client has; 304 if one is the present one.",
+    "If-Match": "Versions (`ETag`) of which one has to be the present one; else 412.",
+}
 
 
-def complete(operation: Operation, view: Callable[..., Any], *, method: str, path: str) -> None:
-    """Add security, headers and error answers to an operation."""
+def complete(operation: Operation, view: View, *, method: str, path: str) -> None:
+    """Add security, headers, examples and error answers to an operation."""
     lock = lock_of(view)
+    assert lock is not None
     responses = operation.setdefault("responses", {})
-    if lock is not None:
-        operation["security"] = _security(lock)
-        operation["x-lock"] = f"{lock.kind} {lock.permission or lock.purpose or ''}".strip()
-    for status in [status for status in responses if status.startswith("2")]:
-        headers = components.headers(*_success_headers(operation, view, status))
-        if headers:
-            responses[status]["headers"] = headers
+    operation["security"] = _security(lock, view)
+    operation["x-lock"] = f"{lock.kind} {lock.permission or lock.purpose or ''}".strip()
+    text = operation.get("description", "")
+    operation["description"] = f"{text}\n\n{_admitted(lock)}".strip()
+    if limits := getattr(view, "_limits", ()):
+        operation["x-rate-limits"] = {rule.name: rule.default for rule in limits}
     condition = _condition(view, method, path)
     if condition is not None:
         _add_parameter(operation, condition)
-    codes: dict[int, set[str]] = {}
-    for source in (
-        _declared(view),
-        _by_lock(lock),
-        _by_input(operation, view, path),
-        _by_condition(condition),
-    ):
-        for number, code in source:
-            codes.setdefault(number, set()).add(code)
-    for number in sorted(codes):
-        responses.setdefault(str(number), _error(number, sorted(codes[number])))
+    _add_examples(operation, view)
+    for status in [status for status in responses if status.startswith("2")]:
+        names = _success_headers(operation, view, status)
+        responses[status]["headers"] = components.headers(*names)
     if condition == "If-None-Match":
-        responses["304"] = {"description": "Not Modified", "headers": components.headers("ETag")}
-    responses["default"] = {
-        "description": "Any other error.",
-        "content": {problem.MIME_TYPE: {"schema": components.PROBLEM}},
-    }
+        responses["304"] = {
+            "description": "The version that the client has is the present one.",
+            "headers": components.headers("X-Request-ID", "Cache-Control", "ETag"),
+        }
+    refusals = answers.of(view, operation, lock, path)
+    is_oauth = getattr(view, "_speaks_oauth", False)
+    responses.update(answers.described(refusals, is_oauth=is_oauth))
+    operation["responses"] = dict(sorted(responses.items()))
 
 
-def _security(lock: Lock) -> list[Mapping[str, list[str]]]:
-    held = [str(lock.permission)] if lock.kind == Kind.PERMISSION else []
-    people: list[Mapping[str, list[str]]] = [{components.BEARER: held}, {components.OAUTH2: []}]
-    others: dict[Kind, list[Mapping[str, list[str]]]] = {
+def describe_path(item: dict[str, Any]) -> None:
+    """Say of the ids in a path whose they are."""
+    for parameter in item.get("parameters", ()):
+        named = parameter["name"].removesuffix("_id").replace("_", " ")
+        parameter.setdefault("description", f"The id of the {named}.")
+
+
+def _admitted(lock: Lock) -> str:
+    """Return in words whom a lock lets in."""
+    words = {
+        Kind.PUBLIC: "For everybody.",
+        Kind.OPTIONAL_USER: "For everybody; an access token says who it is.",
+        Kind.USER: "For whoever has logged in.",
+        Kind.SELF_OR: f"For the person themselves, and for holders of `{lock.permission}`.",
+        Kind.PERMISSION: f"For holders of `{lock.permission}`.",
+        Kind.REFRESH_TOKEN: "For the holder of a refresh token.",
+        Kind.ONE_TIME: "For the holder of a token that was mailed.",
+        Kind.METRICS_TOKEN: "For the holder of the operator's `METRICS_TOKEN`.",
+    }[lock.kind]
+    words += " Needs a log-in or step-up within the last ten minutes." if lock.is_fresh else ""
+    return words + (" Not for API keys." if lock.is_closed_to_api_keys else "")
+
+
+def _security(lock: Lock, view: View) -> Security:
+    people: Security = [{components.BEARER: []}, {components.OAUTH2: []}]
+    # Where a one-time token is spent, the person's session may be what proves the rest.
+    looks = InvalidToken in getattr(view, "_refusals", ())
+    others: dict[Kind, Security] = {
         Kind.PUBLIC: [],
-        Kind.ONE_TIME: [],
+        Kind.ONE_TIME: [_ANYBODY, *people] if looks else [],
         Kind.OPTIONAL_USER: [_ANYBODY, *people],
         Kind.REFRESH_TOKEN: [_ANYBODY, {components.REFRESH: []}],
         Kind.METRICS_TOKEN: [{components.METRICS: []}],
@@ -67,47 +84,7 @@ def _security(lock: Lock) -> list[Mapping[str, list[str]]]:
     return others.get(lock.kind, people)
 
 
-def _declared(view: Callable[..., Any]) -> Codes:
-    yield from ((one.status, one.code) for one in getattr(view, "_refusals", ()))
-    if getattr(view, "_limits", None):
-        yield 429, "rate_limited"
-
-
-def _by_lock(lock: Lock | None) -> Codes:
-    if lock is None or lock.kind in (Kind.PUBLIC, Kind.ONE_TIME):
-        return
-    yield 401, "invalid_token"
-    if lock.kind is not Kind.OPTIONAL_USER:
-        yield 401, "unauthenticated"
-    if lock.kind in (Kind.SELF_OR, Kind.PERMISSION):
-        yield 403, "insufficient_scope"
-    if lock.is_fresh:
-        yield 401, "insufficient_user_authentication"
-    if lock.is_closed_to_api_keys:
-        yield 403, "api_key_not_allowed"
-
-
-def _by_input(operation: Operation, view: Callable[..., Any], path: str) -> Codes:
-    speaks_oauth = getattr(view, "_speaks_oauth", False)
-    if "requestBody" in operation:
-        malformed = refusals.InvalidForm if speaks_oauth else refusals.MalformedJson
-        yield from ((one.status, one.code) for one in (malformed, *_BODY))
-    if path.startswith("/api/"):
-        yield refusals.NotAcceptable.status, refusals.NotAcceptable.code
-        if not speaks_oauth:  # unknown query parameters are refused everywhere
-            yield 422, "validation_failed"
-    if _is_paged(operation):
-        yield from ((one.status, one.code) for one in _PAGING)
-    if "{" in path:
-        yield 404, "not_found"
-
-
-def _by_condition(condition: str | None) -> Codes:
-    if condition == "If-Match":
-        yield PreconditionFailed.status, PreconditionFailed.code
-
-
-def _condition(view: Callable[..., Any], method: str, path: str) -> str | None:
+def _condition(view: View, method: str, path: str) -> str | None:
     """Return the conditional header that a route honours; what is yet to be made has none."""
     if not getattr(view, "_has_etag", False) or (method == "post" and "{" not in path):
         return None
@@ -115,40 +92,38 @@ def _condition(view: Callable[..., Any], method: str, path: str) -> str | None:
 
 
 def _add_parameter(operation: Operation, condition: str) -> None:
-    told = {
-        "If-None-Match": "Answer 304 if this is still the version.",
-        "If-Match": "Change this version only; else 412.",
-    }
     operation.setdefault("parameters", []).append(
         {
             "in": "header",
             "name": condition,
-            "description": told[condition],
-            "schema": {"type": "string"},
+            "required": False,
+            "description": _CONDITIONS[condition],
+            "schema": {"type": "string", "examples": ['"v3"']},
         }
     )
 
 
-def _is_paged(operation: Operation) -> bool:
-    return any(parameter.get("name") == "cursor" for parameter in operation.get("parameters", ()))
+def _add_examples(operation: Operation, view: View) -> None:
+    """Add to what comes in and goes out the examples of its schemas."""
+    notes: dict[str, Any] = getattr(view, "_apidoc", {})
+    for argument in notes.get("arguments", {}).get("parameters", ()):
+        if argument["in"] != "query" and "requestBody" in operation:
+            _show(operation["requestBody"], argument["schema"])
+    for status, [answer] in notes.get("response", {}).get("responses", {}).items():
+        if "schema" in answer:
+            _show(operation["responses"][str(status)], answer["schema"])
 
 
-def _success_headers(operation: Operation, view: Callable[..., Any], status: str) -> Iterator[str]:
-    if status == "201":
-        yield "Location"
-    if _is_paged(operation):
+def _show(described: dict[str, Any], schema: Any) -> None:
+    for media in described["content"].values():
+        media.update(examples.described(schema))
+
+
+def _success_headers(operation: Operation, view: View, status: str) -> Iterator[str]:
+    yield from ("X-Request-ID", "Cache-Control")
+    if any(parameter.get("name") == "cursor" for parameter in operation.get("parameters", ())):
         yield "Link"
-    if getattr(view, "_has_etag", False) and status != "204":
+    if getattr(view, "_has_etag", False) and status in ("200", "201"):
         yield "ETag"
-
-
-def _error(status: int, codes: list[str]) -> dict[str, Any]:
-    """Return the description of one error status, with the codes that it may carry."""
-    schema = {"allOf": [components.PROBLEM, {"properties": {"code": {"enum": codes}}}]}
-    told: dict[str, Any] = {
-        "description": f"{HTTPStatus(status).phrase}: {', '.join(codes)}",
-        "content": {problem.MIME_TYPE: {"schema": schema}},
-    }
-    if status in _HEADERS_OF:
-        told["headers"] = components.headers(*_HEADERS_OF[status])
-    return told
+        if status == "201":
+            yield "Location"

@@ -17,13 +17,14 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from flask import Response, current_app, request
+from marshmallow import fields
 from sqlalchemy import Select
 
 from gatehouse.core.errors import Unprocessable
 from gatehouse.web import cursors, keyset
 from gatehouse.web.json import respond
 from gatehouse.web.refusals import InvalidCursor, UseCursor
-from gatehouse.web.schemas import QueryBoolean, QueryInteger, Schema, Text
+from gatehouse.web.schemas import QueryBoolean, QueryInteger, Schema, Text, told
 
 PER_PAGE, MAX_PER_PAGE = 30, 100
 MAX_OFFSET = 10_000
@@ -31,28 +32,50 @@ TOTAL_SECONDS, MAX_TOTALS = 30, 256
 TOTALS = "gatehouse.totals"
 _PAGING = ("page", "per_page", "skip", "limit", "cursor", "total")
 _LARGEST = 10**12
+CURSOR = "WyIwMTk5YzJkNCJd.vT0o6m1cQZ5XjYw2r8Kq4A"
 
 
 class PageArgs(Schema):
     """The paging parameters of every list; its query schema extends this one."""
 
-    page = QueryInteger(min=1, max=_LARGEST, metadata={"description": "Page, from 1."})
+    page = QueryInteger(min=1, max=_LARGEST, metadata=told("The number of the page, from 1.", 1))
     per_page = QueryInteger(
-        min=1, max=MAX_PER_PAGE, metadata={"description": f"Rows a page; {PER_PAGE} if absent."}
+        min=1,
+        max=MAX_PER_PAGE,
+        metadata=told(f"How many rows a page has; {PER_PAGE} if absent.", 10),
     )
     skip = QueryInteger(
-        min=0, max=_LARGEST, metadata={"description": "Rows to leave out; instead of page."}
+        min=0, max=_LARGEST, metadata=told("How many rows to leave out; instead of `page`.", 20)
     )
     limit = QueryInteger(
-        min=1, max=MAX_PER_PAGE, metadata={"description": "Rows to return; instead of per_page."}
+        min=1,
+        max=MAX_PER_PAGE,
+        metadata=told("How many rows to return; instead of `per_page`.", 10),
     )
     cursor = Text(
         max=cursors.MAX_LENGTH,
-        metadata={"description": "next_cursor of the page before; instead of page and skip."},
+        metadata=told("`next_cursor` of the page before; instead of `page` and `skip`.", CURSOR),
     )
     total = QueryBoolean(
-        metadata={"description": "Whether to count all rows, at most 30 seconds ago."}
+        metadata=told("Whether to count all rows; the count is at most 30 seconds old.", True)
     )
+
+
+class PageOut(Schema):
+    """The members of every page; the schema of a list's answer extends this one."""
+
+    page = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata=told("The number of the page, from 1; null after a cursor.", 1),
+    )
+    per_page = fields.Integer(required=True, metadata=told("How many rows a page has.", PER_PAGE))
+    next_cursor = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=told("What `cursor` takes for the next page; null on the last one.", CURSOR),
+    )
+    total = fields.Integer(metadata=told("How many rows there are; only with `total=true`.", 137))
 
 
 @dataclass(slots=True)

@@ -7,7 +7,17 @@ from typing import Any
 from flask import Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
 
-from gatehouse.core.errors import FieldErrors, Refusal
+from gatehouse.core.errors import (
+    FieldErrors,
+    Forbidden,
+    NotFound,
+    Refusal,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+    Unprocessable,
+)
+from gatehouse.web import refusals
 from gatehouse.web.json import dumps
 
 MIME_TYPE = "application/problem+json"
@@ -17,19 +27,24 @@ MAX_FIELDS = 20
 # What the framework itself refuses, by status: the stable code and its text. Every other
 # status is named by its phrase.
 KNOWN: Mapping[int, tuple[str, str]] = {
-    400: ("bad_request", "The request cannot be processed"),
-    401: ("unauthenticated", "Log in to do this"),
-    403: ("forbidden", "You may not do this"),
-    404: ("not_found", "Not found"),
-    405: ("method_not_allowed", "The resource does not know this method"),
-    406: ("not_acceptable", "The answer exists as application/json only"),
-    413: ("body_too_large", "The body is too large"),
-    415: ("unsupported_media_type", "The body is of another media type than expected"),
-    422: ("validation_failed", "The request is not valid"),
-    429: ("rate_limited", "Too many requests"),
-    431: ("headers_too_large", "The header fields are too large"),
-    500: ("internal_error", "Something went wrong here"),
-    503: ("unavailable", "The service cannot answer now"),
+    one.status: (one.code, one.title)
+    for one in (
+        Refusal,
+        Unauthenticated,
+        Forbidden,
+        NotFound,
+        refusals.MethodNotAllowed,
+        refusals.NotAcceptable,
+        refusals.BodyTooLarge,
+        refusals.UriTooLong,
+        refusals.UnsupportedMediaType,
+        refusals.ExpectationFailed,
+        Unprocessable,
+        TooManyRequests,
+        refusals.HeadersTooLarge,
+        refusals.InternalError,
+        Unavailable,
+    )
 }
 
 _PHRASES = {one.value: one.phrase for one in HTTPStatus}
@@ -73,6 +88,11 @@ def named(status: int) -> tuple[str, str]:
     return phrase.lower().replace(" ", "_").replace("-", "_"), phrase
 
 
+def type_of(code: str) -> str:
+    """Return where the page of a code is, which is what identifies it (RFC 9457, section 3.1.1)."""
+    return f"/problems/{code}"
+
+
 def build(
     status: int,
     code: str,
@@ -85,7 +105,7 @@ def build(
 ) -> Response:
     """Return a problem answer; `instance` is the request id, `errors` shows 20 members at most."""
     document: dict[str, Any] = {
-        "type": f"/problems/{code}",
+        "type": type_of(code),
         "title": title,
         "status": status,
         "detail": detail or f"{title}.",
@@ -96,14 +116,14 @@ def build(
         document["errors"] = {name: list(errors[name]) for name in list(errors)[:MAX_FIELDS]}
     document.update(members or {})
     if request.path.rstrip("/") in current_app.extensions.get(OAUTH_PATHS, ()):
-        _speak_oauth(document)
+        speak_oauth(document)
     response = Response(dumps(document), status, mimetype=MIME_TYPE)
     response.headers.update(headers or {})
     _challenge(response)
     return response
 
 
-def _speak_oauth(document: dict[str, Any]) -> None:
+def speak_oauth(document: dict[str, Any]) -> None:
     """Add RFC 6749's members, where the refusal has not chosen them itself."""
     status = document["status"]
     fallback = "server_error" if status >= 500 else "invalid_request"

@@ -1,14 +1,15 @@
-"""What the edge refuses by itself, before any feature is asked."""
+"""What the edge refuses by itself, before any feature is asked, and what its framework refuses."""
 
 from gatehouse.core.errors import Refusal, Unprocessable
 
 
 class MalformedJson(Refusal):
-    """The body is not JSON as RFC 8259 and this service understand it."""
+    """The body is not JSON (RFC 8259), or is nested too deep, or names a member twice."""
 
     status = 400
     code = "malformed_json"
     title = "The body is not valid JSON"
+    remedy = "Correct the program."
 
 
 class BrokenBody(Refusal):
@@ -17,30 +18,34 @@ class BrokenBody(Refusal):
     status = 400
     code = "broken_body"
     title = "The body could not be read"
+    remedy = "Send it again, on a new connection."
 
 
 class UntrustedHost(Refusal):
-    """The Host header names none of TRUSTED_HOSTS."""
+    """The `Host` header names none of `TRUSTED_HOSTS`."""
 
     status = 400
     code = "untrusted_host"
     title = "This service does not answer for that host"
+    remedy = "Use the public address of the service."
 
 
 class NotAcceptable(Refusal):
-    """The Accept header rules out JSON (RFC 9110, section 12.5.1)."""
+    """The `Accept` header rules out JSON (RFC 9110, section 12.5.1)."""
 
     status = 406
     code = "not_acceptable"
     title = "The answer exists as application/json only"
+    remedy = "Ask for `application/json`."
 
 
 class BodyTooLarge(Refusal):
-    """The body is longer than MAX_BODY_BYTES."""
+    """The body is longer than `MAX_BODY_BYTES`."""
 
     status = 413
     code = "body_too_large"
     title = "The body is too large"
+    remedy = "Send less."
 
 
 class UnsupportedMediaType(Refusal):
@@ -49,21 +54,24 @@ class UnsupportedMediaType(Refusal):
     status = 415
     code = "unsupported_media_type"
     title = "The body is of another media type than expected"
+    remedy = "Send the type that the `Accept` header of the answer names, not compressed."
 
 
 class InvalidForm(Refusal):
-    """The form of the token endpoint is not valid (RFC 6749, section 5.2)."""
+    """A parameter is missing, given twice, or in the query; token endpoint only (RFC 6749, 5.2)."""
 
     status = 400
     code = "invalid_request"
     title = "The form is not valid"
+    remedy = "Correct the program."
 
 
 class UseCursor(Unprocessable):
-    """A page so far down is reached with `cursor` only."""
+    """The page lies beyond row 10,000, which is reached with `cursor` only."""
 
     code = "use_cursor"
     title = "Page this far with the cursor"
+    remedy = "Go on with `next_cursor`."
 
 
 class InvalidCursor(Unprocessable):
@@ -71,3 +79,49 @@ class InvalidCursor(Unprocessable):
 
     code = "invalid_cursor"
     title = "The cursor does not belong to this list"
+    remedy = "Begin at the first page."
+
+
+class MethodNotAllowed(Refusal):
+    """The path does not know the method."""
+
+    status = 405
+    code = "method_not_allowed"
+    title = "The resource does not know this method"
+    remedy = "Correct the program; `Allow` lists the methods that the path knows."
+
+
+class UriTooLong(Refusal):
+    """The request line is longer than the server reads."""
+
+    status = 414
+    code = "uri_too_long"
+    title = "The request line is too long"
+    remedy = "Send less."
+
+
+class ExpectationFailed(Refusal):
+    """The `Expect` header asks for something unknown."""
+
+    status = 417
+    code = "expectation_failed"
+    title = "The expectation cannot be met"
+    remedy = "Leave the header out."
+
+
+class HeadersTooLarge(Refusal):
+    """The header fields are larger than the server reads."""
+
+    status = 431
+    code = "headers_too_large"
+    title = "The header fields are too large"
+    remedy = "Send less."
+
+
+class InternalError(Refusal):
+    """A mistake of the program; the log has it under the request id."""
+
+    status = 500
+    code = "internal_error"
+    title = "Something went wrong here"
+    remedy = "Report `instance` to the operator."

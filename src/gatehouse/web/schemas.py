@@ -1,9 +1,13 @@
 """The base of every schema: what is not named is refused, and null is not a value."""
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from marshmallow import RAISE
 from marshmallow import Schema as _Schema
 
 from gatehouse.web.addresses import EmailField
+from gatehouse.web.examples import ID, MOMENT, told
 from gatehouse.web.fields import (
     Boolean,
     Choice,
@@ -17,6 +21,8 @@ from gatehouse.web.fields import (
 from gatehouse.web.parameters import QueryBoolean, QueryInteger
 
 __all__ = [
+    "ID",
+    "MOMENT",
     "Boolean",
     "Choice",
     "EmailField",
@@ -29,11 +35,18 @@ __all__ = [
     "Schema",
     "Text",
     "Timestamp",
+    "told",
 ]
 
 
 class Schema(_Schema):
-    """One direction of one resource: `UserCreate`, `UserPatch`, `UserOut`. It never queries."""
+    """One direction of one resource: `UserCreate`, `UserPatch`, `UserOut`. It never queries.
+
+    The docstring of a subclass and the metadata of its members (`told`) are the API's text.
+    `examples` are whole documents by name, where the required members alone make none.
+    """
+
+    examples: ClassVar[Mapping[str, Any]] = {}
 
     class Meta:
         """Unknown members are an error."""

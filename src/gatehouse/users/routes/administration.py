@@ -21,7 +21,7 @@ from gatehouse.web.transaction import in_unit
 @access.permission(UserPermission.DELETE)
 @in_unit
 @blp.refuses(UserNotFound, TargetOutranks, EmailTaken, RetentionOver)
-@blp.response(200, UserOut, etag=True)
+@blp.response(200, UserOut, etag=True, description="The account as it is now.")
 def restore(user_id: UUID) -> Response:
     """Bring a deleted account back; its sessions stay ended.
 
@@ -31,7 +31,7 @@ def restore(user_id: UUID) -> Response:
         user_id,
         actor=access.principal(),
         origin=access.origin(),
-        expected_version=conditional.expected_version(),
+        expected_versions=conditional.expected_versions(),
     )
     return conditional.answer(document(row), version=row.version)
 
@@ -40,7 +40,7 @@ def restore(user_id: UUID) -> Response:
 @access.permission(UserPermission.UPDATE)
 @in_unit
 @blp.refuses(UserNotFound, TargetOutranks)
-@blp.response(204)
+@blp.response(204, description="The guesses are forgotten.")
 def unlock(user_id: UUID) -> None:
     """Forget the wrong guesses at a password, so that the person can log in at once."""
     administration.unlock(user_id, actor=access.principal(), origin=access.origin())
@@ -49,7 +49,7 @@ def unlock(user_id: UUID) -> None:
 @blp.post("/users/<uuid:user_id>/password-reset")
 @access.permission(UserPermission.UPDATE)
 @blp.refuses(UserNotFound, TargetOutranks)
-@blp.response(202, Accepted)
+@blp.response(202, Accepted, description="A mail will be sent, or there were too many.")
 def reset_password(user_id: UUID) -> dict[str, str]:
     """Mail a link for a new password to the person; at most five mails an hour."""
     administration.send_password_reset(user_id, actor=access.principal(), origin=access.origin())
@@ -59,7 +59,7 @@ def reset_password(user_id: UUID) -> dict[str, str]:
 @blp.get("/users/<uuid:user_id>/sessions")
 @access.permission(UserPermission.UPDATE)
 @blp.refuses(UserNotFound, TargetOutranks)
-@blp.response(200, SessionPage)
+@blp.response(200, SessionPage, description="The living sessions.")
 def list_sessions(user_id: UUID) -> dict[str, Any]:
     """List the living sessions of a person, the latest first."""
     return {"sessions": administration.sessions_of(user_id, actor=access.principal())}
@@ -69,7 +69,7 @@ def list_sessions(user_id: UUID) -> dict[str, Any]:
 @access.permission(UserPermission.UPDATE)
 @in_unit
 @blp.refuses(UserNotFound, TargetOutranks)
-@blp.response(204)
+@blp.response(204, description="The sessions have ended.")
 def end_sessions(user_id: UUID) -> None:
     """End every session of a person at once, access tokens included."""
     administration.end_sessions_of(user_id, actor=access.principal(), origin=access.origin())

@@ -5,6 +5,7 @@ from typing import Any
 from flask import Response
 
 from gatehouse.infra import db
+from gatehouse.infra.hashing import HashQueueFull
 from gatehouse.users import listing
 from gatehouse.users.errors import EmailTaken, RegistrationClosed, RoleOutranks, UsernameTaken
 from gatehouse.users.rendering import document
@@ -14,6 +15,7 @@ from gatehouse.users.schemas import Accepted, UserCreate, UserFilters, UserOut, 
 from gatehouse.users.service import registration
 from gatehouse.users.vocabulary import UserPermission
 from gatehouse.web import access, conditional, pagination
+from gatehouse.web.denials import ApiKeyNotAllowed, MissingPermission, StepUpRequired
 from gatehouse.web.json import respond
 
 # The one answer of strict mode, whether the address was known or not.
@@ -28,14 +30,16 @@ _ACCEPTED = {
 @limited_sign_up
 @blp.arguments(UserCreate)
 @careful_with_roles
-@blp.refuses(RegistrationClosed, EmailTaken, UsernameTaken, RoleOutranks)
-@blp.response(201, UserOut, etag=True)
+@blp.refuses(RegistrationClosed, EmailTaken, UsernameTaken, HashQueueFull)
+@blp.refuses(MissingPermission, RoleOutranks, StepUpRequired, ApiKeyNotAllowed)
+@blp.response(201, UserOut, etag=True, description="The account was made.")
 @blp.response(202, Accepted, description="Where REGISTRATION_ENUMERATION=hide: for everybody.")
 def register(body: dict[str, Any]) -> Response:
     """Make an account.
 
-    Anybody may sign up while REGISTRATION is open. With `users:create` an administrator makes an
-    account for somebody else, who has to choose a new password at the first log-in.
+    A mail with a link that verifies the address is sent. Anybody may sign up while REGISTRATION is
+    open. With `users:create` an administrator makes an account for somebody else, who has to
+    choose a new password at the first log-in.
     """
     row = registration.register(body, actor=access.principal_or_none(), origin=access.origin())
     if row is None:
@@ -48,7 +52,7 @@ def register(body: dict[str, Any]) -> Response:
 @blp.get("/users")
 @access.permission(UserPermission.READ)
 @blp.query(UserFilters)
-@blp.response(200, UserPage)
+@blp.response(200, UserPage, description="A page of accounts.")
 def index(filters: dict[str, Any]) -> Response:
     """List accounts.
 

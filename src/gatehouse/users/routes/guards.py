@@ -8,7 +8,7 @@ from flask import request
 
 from gatehouse.core.network import bucket
 from gatehouse.infra import limits
-from gatehouse.users.vocabulary import EMAIL_CHANGE, SIGN_UP, UserPermission
+from gatehouse.users.vocabulary import EMAIL_CHANGE, EXPORT, SIGN_UP, UserPermission
 from gatehouse.web import access
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -55,6 +55,18 @@ def careful_with_email(view: View) -> View:
 
     guarded._limits = (*getattr(view, "_limits", ()), EMAIL_CHANGE)  # type: ignore[attr-defined]
     return guarded  # type: ignore[return-value]
+
+
+def limited_export(view: View) -> View:
+    """Count how often a person asks for everything that is kept about them."""
+
+    @wraps(view)
+    def limited(*args: Any, **kwargs: Any) -> Any:
+        limits.hit(EXPORT, str(access.principal().user_id))
+        return view(*args, **kwargs)
+
+    limited._limits = (*getattr(view, "_limits", ()), EXPORT)  # type: ignore[attr-defined]
+    return limited  # type: ignore[return-value]
 
 
 def fresh_for_oneself(view: View) -> View:

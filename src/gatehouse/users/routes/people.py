@@ -7,6 +7,7 @@ from flask import Response
 
 from gatehouse import roles
 from gatehouse.guessing import GuessingThrottled, WrongPassword
+from gatehouse.infra.hashing import HashQueueFull
 from gatehouse.roles import TargetOutranks
 from gatehouse.users.errors import (
     EmailTaken,
@@ -22,13 +23,14 @@ from gatehouse.users.schemas import RoleNames, UserOut, UserPatch
 from gatehouse.users.service import deletion, profile, roles_of
 from gatehouse.users.vocabulary import UserPermission
 from gatehouse.web import access, conditional
+from gatehouse.web.denials import ApiKeyNotAllowed, StepUpRequired
 from gatehouse.web.transaction import in_unit
 
 
 @blp.get("/users/<uuid:user_id>")
 @access.self_or(UserPermission.READ)
 @blp.refuses(UserNotFound)
-@blp.response(200, UserOut, etag=True)
+@blp.response(200, UserOut, etag=True, description="The account.")
 def show(user_id: UUID) -> Response:
     """Show an account."""
     row = profile.show(user_id)
@@ -40,8 +42,9 @@ def show(user_id: UUID) -> Response:
 @blp.arguments(UserPatch, allow_surrogates=True)
 @careful_with_email
 @blp.refuses(UserNotFound, EmailTaken, UsernameTaken, TargetOutranks, LastSuperAdmin)
-@blp.refuses(WrongPassword, GuessingThrottled)
-@blp.response(200, UserOut, etag=True)
+@blp.refuses(WrongPassword, GuessingThrottled, HashQueueFull)
+@blp.refuses(StepUpRequired, ApiKeyNotAllowed)
+@blp.response(200, UserOut, etag=True, description="The account as it is now.")
 def change(body: dict[str, Any], user_id: UUID) -> Response:
     """Change an account.
 
@@ -53,7 +56,7 @@ def change(body: dict[str, Any], user_id: UUID) -> Response:
         body,
         actor=access.principal(),
         origin=access.origin(),
-        expected_version=conditional.expected_version(),
+        expected_versions=conditional.expected_versions(),
     )
     return conditional.answer(document(row), version=row.version)
 
@@ -62,15 +65,18 @@ def change(body: dict[str, Any], user_id: UUID) -> Response:
 @access.self_or(UserPermission.DELETE)
 @fresh_for_oneself
 @in_unit
-@blp.refuses(UserNotFound, TargetOutranks, LastSuperAdmin)
-@blp.response(204, etag=True)
+@blp.refuses(UserNotFound, TargetOutranks, LastSuperAdmin, StepUpRequired)
+@blp.response(204, etag=True, description="The account is deleted.")
 def delete(user_id: UUID) -> None:
-    """Delete an account and end its sessions; it can be restored for some time."""
+    """Delete an account and end its sessions.
+
+    It can be restored for some time. One's own needs a log-in within the last ten minutes.
+    """
     deletion.delete(
         user_id,
         actor=access.principal(),
         origin=access.origin(),
-        expected_version=conditional.expected_version(),
+        expected_versions=conditional.expected_versions(),
     )
 
 
@@ -81,7 +87,7 @@ def delete(user_id: UUID) -> None:
 @blp.arguments(RoleNames)
 @in_unit
 @blp.refuses(UserNotFound, TargetOutranks, RoleOutranks, LastSuperAdmin)
-@blp.response(200, UserOut, etag=True)
+@blp.response(200, UserOut, etag=True, description="The account with its new roles.")
 def put_roles(body: dict[str, Any], user_id: UUID) -> Response:
     """Give a person exactly these roles.
 
@@ -92,6 +98,6 @@ def put_roles(body: dict[str, Any], user_id: UUID) -> Response:
         body["roles"],
         actor=access.principal(),
         origin=access.origin(),
-        expected_version=conditional.expected_version(),
+        expected_versions=conditional.expected_versions(),
     )
     return conditional.answer(document(row), version=row.version)
