@@ -1,6 +1,8 @@
 """What a log-in can be refused for; unknown, wrong and inactive are one refusal (ASVS 6.3.8)."""
 
-from gatehouse.core.errors import Forbidden, Refusal, Unauthenticated, Unprocessable
+from typing import ClassVar
+
+from gatehouse.core.errors import Forbidden, Members, Refusal, Unauthenticated, Unprocessable
 
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
@@ -10,13 +12,16 @@ class InvalidCredentials(Unauthenticated):
 
     code = "invalid_credentials"
     title = "Name or password is wrong"
+    remedy = "Ask the person again."
 
 
 class PasswordChangeRequired(Forbidden):
-    """The password was set by somebody else; the token in the answer is good for changing it."""
+    """Somebody else set the password; the answer holds a token that is good for changing it."""
 
     code = "password_change_required"
     title = "Choose a password of your own first"
+    remedy = "Ask for a new password and send both to `POST /api/v1/auth/password-reset/confirm`."
+    example: ClassVar[Members] = {"password_change_token": "…"}
 
     def __init__(self, token: str) -> None:
         super().__init__(
@@ -30,6 +35,7 @@ class ProofRequired(Unprocessable):
 
     code = "proof_required"
     title = "The token alone is not enough"
+    remedy = "Send the access token, `password` or `new_password` along."
 
     def __init__(self) -> None:
         super().__init__("Send the account's access token or `password`, or a `new_password`.")
@@ -40,6 +46,7 @@ class InvalidGrant(Refusal):
 
     code = "invalid_grant"
     title = "The credentials or the refresh token are not valid"
+    remedy = "Log in again."
 
     def __init__(self, description: str) -> None:
         super().__init__(description, members={"error": self.code}, headers=NO_STORE)
@@ -50,6 +57,7 @@ class UnsupportedGrantType(Refusal):
 
     code = "unsupported_grant_type"
     title = "Use grant_type=password or grant_type=refresh_token"
+    remedy = "Correct the program."
 
     def __init__(self) -> None:
         super().__init__(members={"error": self.code}, headers=NO_STORE)

@@ -6,10 +6,11 @@ _CHALLENGE = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
 
 
 class RefreshTokenInvalid(Unauthenticated):
-    """The refresh token is forged, expired, or of a session that has ended."""
+    """The refresh token is forged, expired or spent, or its session has ended."""
 
     code = "invalid_refresh_token"
     title = "The refresh token is not valid"
+    remedy = "Drop both tokens and log in."
 
     def __init__(self) -> None:
         super().__init__("Log in again.", headers=_CHALLENGE)
@@ -28,3 +29,4 @@ class SessionNotFound(NotFound):
     """The caller has no such living session."""
 
     code = "session_not_found"
+    remedy = "Read the list anew."
