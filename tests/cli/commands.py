@@ -1,9 +1,14 @@
 """Running commands: in this process against the test's application, or as a real program."""
 
+import fcntl
 import json
 import os
+import pty
+import struct
 import subprocess
 import sys
+import termios
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +64,29 @@ def variables(directory: Path, database_url: str, **more: str) -> dict[str, str]
 def command(*words: str) -> list[str]:
     """Return the command line of a real program."""
     return [sys.executable, "-m", "flask", "--app", str(ROOT / "wsgi.py"), *words]
+
+
+def drawn(directory: Path, database_url: str, *words: str, columns: int = 80, **more: str) -> str:
+    """Return what a program shows at a terminal of its own, escape sequences included."""
+    main, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    process = subprocess.Popen(
+        command(*words),
+        cwd=directory,
+        env=variables(directory, database_url, **{"TERM": "xterm", **more}),
+        stdin=subprocess.DEVNULL,
+        stdout=terminal,
+        stderr=terminal,
+    )
+    os.close(terminal)
+    shown = b""
+    # The end of a terminal whose program has gone is an error on Linux.
+    with suppress(OSError):
+        while read := os.read(main, 65_536):
+            shown += read
+    os.close(main)
+    process.wait(60)
+    return shown.decode(errors="replace").replace("\r\n", "\n")
 
 
 def program(directory: Path, database_url: str, *words: str, **more: str) -> Outcome:

@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 
 from gatehouse.cli import COMMANDS
+from gatehouse.cli.failures import Command
 from tests.cli.commands import command, program, run, variables
 from tests.servers.server import free_port
 
@@ -108,12 +109,26 @@ def leaves(group: click.Group) -> list[click.Command]:
 
 
 def test_every_command_explains_itself() -> None:
-    """And whatever only reads has a form for programs."""
+    """By a sentence, an example that fits a line, and JSON for whatever it shows or makes."""
     everything = leaves(click.Group(commands=list(COMMANDS)))
     assert len(everything) > 20
     for one in everything:
+        assert isinstance(one, Command), one.name
         assert one.help, one.name
+        assert one.examples, one.name
+        assert all(example.startswith(("flask ", "pwgen ")) for example in one.examples)
+        assert max(map(len, one.examples)) <= 78, one.name
         options = [param for param in one.params if isinstance(param, click.Option)]
         assert all(option.help for option in options), one.name
-        is_reading = one.name in {"list", "show", "doctor"}
-        assert is_reading == any("--json" in option.opts for option in options), one.name
+        if one.name in {"list", "show", "doctor", "create", "generate", "rotate", "seed"}:
+            assert any("--json" in option.opts for option in options), one.name
+
+
+@pytest.mark.parametrize("name", [None, *(one.name for one in COMMANDS)])
+def test_help_fits_a_narrow_terminal(app: Flask, name: str | None) -> None:
+    """No sentence in a list of commands is cut off, and no line is wrapped by the terminal."""
+    lines = run(app, *([name] if name else []), "--help").expect().out.splitlines()
+    own = [[one.name] for one in COMMANDS]
+    assert all(len(line) <= 80 for line in lines)
+    told = [line for line in lines[1:] if name or line.split()[:1] in own]
+    assert not [line for line in told if line.endswith("...")]

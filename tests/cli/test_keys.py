@@ -33,7 +33,7 @@ def test_a_rotation_logs_nobody_out(app: Flask, client: Api, clock: Clock) -> No
     assert states(app) == {old: "trusted", new: "signing"}
     assert person.is_in()
     assert person.again().is_in()
-    run(app, "keys", "retire", old).expect(0, "now")
+    run(app, "keys", "retire", old, "--yes").expect(0, "now")
     reread(app)
     assert states(app) == {old: "retired", new: "signing"}
     assert not person.is_in()
@@ -44,8 +44,8 @@ def test_a_rotation_logs_nobody_out(app: Flask, client: Api, clock: Clock) -> No
 
 def test_the_last_key_stays(app: Flask) -> None:
     (kid,) = states(app)
-    run(app, "keys", "retire", kid).expect(1, "only key")
-    run(app, "keys", "retire", "-no-such-key").expect(1, "no such signing key")
+    run(app, "keys", "retire", kid, "--yes").expect(1, "only key")
+    run(app, "keys", "retire", "-no-such-key", "--yes").expect(1, "no such signing key")
 
 
 def test_a_key_beside_the_others(app: Flask) -> None:
@@ -55,8 +55,8 @@ def test_a_key_beside_the_others(app: Flask) -> None:
     assert states(app) == {old: "signing", kid: "coming"}
     run(app, "keys", "list").expect(0, kid, "coming", "EdDSA")
     run(app, "keys", "generate", "--algorithm", "none").expect(2)
-    run(app, "keys", "retire", old, "--after", "10").expect(1, "only key")
-    run(app, "keys", "retire", kid).expect()
+    run(app, "keys", "retire", old, "--after", "10", "--yes").expect(1, "only key")
+    run(app, "keys", "retire", kid, "--yes").expect()
 
 
 @pytest.mark.parametrize("words", [["generate"], ["list"], ["rotate"], ["retire", "x"]])

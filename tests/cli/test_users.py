@@ -101,7 +101,7 @@ def test_people_are_named_three_ways(app: Flask, client: Api) -> None:
 def test_lists_are_tables_and_json(app: Flask, client: Api) -> None:
     people = [client.sign_up(username=f"person-{number}") for number in range(3)]
     admin = records.with_roles(app, client, "admin", username="head")
-    run(app, "users", "deactivate", people[0].id).expect()
+    run(app, "users", "deactivate", people[0].id, "--yes").expect()
 
     def names(*words: str) -> list[str]:
         listed = run(app, "users", "list", "--json", *words).expect().json
@@ -160,9 +160,9 @@ def test_one_super_admin_remains(app: Flask, admin: Person, client: Api) -> None
     """R77: the command line cannot lock everybody out either."""
     refused = "last active super_admin"
     run(app, "users", "revoke", admin.email, "super_admin").expect(1, refused)
-    run(app, "users", "deactivate", admin.email).expect(1, refused)
+    run(app, "users", "deactivate", admin.email, "--yes").expect(1, refused)
     second = records.with_roles(app, client, "super_admin")
-    run(app, "users", "deactivate", admin.email).expect(0, "is inactive")
+    run(app, "users", "deactivate", admin.email, "--yes").expect(0, "is inactive")
     run(app, "users", "revoke", second.id, "super_admin").expect(1, refused)
     run(app, "users", "activate", admin.email).expect(0, "is active")
     run(app, "users", "revoke", second.id, "super_admin").expect()
@@ -171,9 +171,9 @@ def test_one_super_admin_remains(app: Flask, admin: Person, client: Api) -> None
 def test_a_closed_account_is_closed_at_once(app: Flask, client: Api) -> None:
     """R24: tokens die with the command, and opening revives none."""
     person = client.sign_up()
-    run(app, "users", "deactivate", person.email).expect(0, "is inactive")
+    run(app, "users", "deactivate", person.email, "--yes").expect(0, "is inactive")
     assert not person.is_in()
-    run(app, "users", "deactivate", person.email).expect(0, "already")
+    run(app, "users", "deactivate", person.email, "--yes").expect(0, "already")
     run(app, "users", "activate", person.email).expect(0, "is active")
     assert not person.is_in()
     assert person.again().is_in()
@@ -187,7 +187,7 @@ def test_what_was_deleted_comes_back_by_any_name(
     first = client.sign_up(email="jane@example.com", username="jane-doe")
     run(app, "users", "restore", "jane@example.com").expect(1, "no deleted account")
     admin.delete(f"/users/{first.id}").expect(204)
-    run(app, "users", "deactivate", first.id).expect(1, "was deleted")
+    run(app, "users", "deactivate", first.id, "--yes").expect(1, "was deleted")
     run(app, "users", "show", "jane-doe").expect(0, first.id)
     run(app, "users", "restore", "Jane-Doe").expect(0, first.id)
     admin.delete(f"/users/{first.id}").expect(204)

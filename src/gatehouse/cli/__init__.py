@@ -1,21 +1,25 @@
 """The command line: what operators do, by the rules and into the ledger of the API.
 
-    flask users | roles | sessions | keys | jobs | seed | doctor
+    flask users | roles | sessions | keys | jobs | seed | doctor | openapi
 
 Exit codes: 0 done, 1 refused or failed, 2 misused, 130 interrupted.
 """
 
 from flask import Flask
+from flask.cli import cli as flask_command
 from flask_migrate import Migrate
 
-from gatehouse.cli import doctor, jobs, keys, roles, seed, sessions, users
+from gatehouse.cli import doctor, erasure, jobs, keys, openapi, roles, seed, sessions
 from gatehouse.cli.vocabulary import CommandEvent
 from gatehouse.feature import EXTENSION, Slots
 from gatehouse.infra import db
 
+EPILOG = """Each says more with --help. `flask doctor` tells what is wrong with an installation,
+and what to do."""
+
 COMMANDS = (
-    *(users.group, roles.group, sessions.group, keys.group, jobs.group),
-    *(seed.command, doctor.command),
+    *(erasure.group, roles.group, sessions.group, keys.group, jobs.group),
+    *(seed.command, doctor.command, openapi.command),
 )
 
 
@@ -32,3 +36,5 @@ def install(app: Flask) -> None:
     slots.events.update(CommandEvent)
     for command in COMMANDS:
         app.cli.add_command(command)
+    # The group that `flask` is has no other place for a word of ours.
+    flask_command.epilog = EPILOG

@@ -1,6 +1,6 @@
 """How a command fails: one line on the standard error, an honest exit code, no stack trace."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,6 +9,7 @@ from flask.cli import AppGroup
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
+from gatehouse.cli.output import tolerate_old_terminals
 from gatehouse.core.errors import Refusal
 from gatehouse.infra.logs import logger
 from gatehouse.infra.secrets import Undecryptable
@@ -35,6 +36,7 @@ class Interrupted(Failed):
 @contextmanager
 def told() -> Iterator[None]:
     """Turn whatever goes wrong inside into a `Failed`."""
+    tolerate_old_terminals()
     try:
         yield
     except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
@@ -58,16 +60,30 @@ def told() -> Iterator[None]:
 
 
 class Command(click.Command):
-    """A command whose failures are told in a line."""
+    """A command whose help ends with examples, and whose failures are told in a line."""
+
+    def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run it."""
         with told():
             return super().invoke(ctx)
 
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples as they stand: they are there to be copied."""
+        super().format_epilog(ctx, formatter)
+        if self.examples:
+            with formatter.section("Examples" if len(self.examples) > 1 else "Example"):
+                for line in self.examples:
+                    formatter.write(f"{'':{formatter.current_indent}}{line}\n")
+
 
 class Group(AppGroup):
     """Commands that run in the application's context and whose failures are told in a line."""
+
+    command_class = Command
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that is named."""

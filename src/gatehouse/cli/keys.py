@@ -1,17 +1,19 @@
 """`flask keys`: the keys that sign access tokens."""
 
 from datetime import timedelta
+from typing import Any
 
 import click
 
 from gatehouse import audit
-from gatehouse.cli import output
+from gatehouse.cli import consent, output
 from gatehouse.cli.failures import Failed, Group
 from gatehouse.cli.vocabulary import CommandEvent, origin
 from gatehouse.infra import db
 from gatehouse.infra import keys as book
 from gatehouse.settings import settings
 
+_COLUMNS = ("kid", "algorithm", "state", "created_at", "activates_at", "retires_at")
 _AHEAD_SECONDS = int(book.PUBLISHED_AHEAD.total_seconds())
 
 ahead_option = click.option(
@@ -27,47 +29,70 @@ ahead_option = click.option(
 
 @click.group("keys", cls=Group)
 def group() -> None:
-    """Keys that sign access tokens; they are published under /.well-known/jwks.json."""
+    """Keys that sign access tokens.
+
+    Their public parts stand under /.well-known/jwks.json.
+    """
 
 
-@group.command()
+@group.command(examples=("flask keys generate", "flask keys generate --in 3600"))
 @click.option(
     "--algorithm",
     type=click.Choice(["EdDSA", "RS256"]),
     help="By default what ALGORITHM says.",
 )
 @ahead_option
-def generate(algorithm: str | None, ahead_seconds: int) -> None:
-    """Make a key beside the others; the first one signs at once."""
+@output.json_option
+def generate(algorithm: str | None, ahead_seconds: int, as_json: bool) -> None:
+    """Make a key beside the others.
+
+    The first one signs at once, a later one when others have had time to learn of it.
+    """
     _refuse_elsewhere()
     is_first = all(key.state == "retired" for key in book.list_keys())
     ahead = timedelta(seconds=0 if is_first else ahead_seconds)
     kid = book.generate(algorithm, activates_in=ahead)
     _note(CommandEvent.KEY_GENERATED, kid)
-    click.echo(f"made {kid}, which signs {_when(ahead)}")
+    if as_json:
+        output.as_json(next(one for one in _documents() if one["kid"] == kid))
+    else:
+        click.echo(f"made {kid}, which signs {_when(ahead)}")
 
 
-@group.command(name="list")
+@group.command(name="list", examples=("flask keys list", "flask keys list --json"))
 @output.json_option
 def list_(as_json: bool) -> None:
-    """List keys: coming, signing, trusted (verifies only) and retired."""
+    """List the keys, whatever their state.
+
+    A key is coming (published, does not sign yet), signing, trusted (verifies only) or retired.
+    """
     _refuse_elsewhere()
-    columns = ("kid", "algorithm", "state", "created_at", "activates_at", "retires_at")
-    rows = [{name: getattr(key, name) for name in columns} for key in book.list_keys()]
+    documents = _documents()
     if as_json:
-        output.as_json(rows)
-    else:
-        output.table(columns, (list(row.values()) for row in rows))
+        output.as_json(documents)
+        return
+    output.table(
+        ("kid", "algorithm", "state", "created", "signs from", "retires"),
+        (list(one.values()) for one in documents),
+        nothing="there is no key; `flask keys generate` makes one",
+    )
 
 
-@group.command()
+@group.command(examples=("flask keys rotate", "flask keys rotate --in 3600"))
 @ahead_option
-def rotate(ahead_seconds: int) -> None:
-    """Make the next key; the present ones retire when their last token has expired."""
+@output.json_option
+def rotate(ahead_seconds: int, as_json: bool) -> None:
+    """Make the next key and let the present ones go.
+
+    They are trusted until the last token that they signed has expired.
+    """
     _refuse_elsewhere()
     ahead = timedelta(seconds=ahead_seconds)
     kid = book.rotate(activates_in=ahead)
     _note(CommandEvent.KEY_GENERATED, kid)
+    if as_json:
+        output.as_json(next(one for one in _documents() if one["kid"] == kid))
+        return
     click.echo(f"made {kid}, which signs {_when(ahead)}")
     for key in book.list_keys():
         if key.kid != kid and key.state != "retired":
@@ -75,7 +100,10 @@ def rotate(ahead_seconds: int) -> None:
 
 
 # A key id may begin with a dash.
-@group.command(context_settings={"ignore_unknown_options": True})
+@group.command(
+    context_settings={"ignore_unknown_options": True},
+    examples=("flask keys retire KID --yes", "flask keys retire KID --after 30"),
+)
 @click.argument("kid")
 @click.option(
     "--after",
@@ -86,13 +114,23 @@ def rotate(ahead_seconds: int) -> None:
     type=click.IntRange(0, 43_200),
     help="Trust it for as long as this.",
 )
-def retire(kid: str, after_minutes: int) -> None:
-    """Stop trusting a key: tokens that it signed are refused."""
+@consent.yes_option
+def retire(kid: str, after_minutes: int, is_sure: bool) -> None:
+    """Stop trusting a key.
+
+    Tokens that it signed are refused: this is for a key that somebody else may have. Otherwise
+    `flask keys rotate` retires it without a loss.
+    """
     _refuse_elsewhere()
+    consent.ask(f"Refuse every token that {output.cell(kid)} signed?", is_sure=is_sure)
     book.retire(kid, after=timedelta(minutes=after_minutes))
     _note(CommandEvent.KEY_RETIRED, kid)
     when = f"in {after_minutes} minutes" if after_minutes else "now, within 30 s in every process"
     click.echo(f"retired {kid}: {when}")
+
+
+def _documents() -> list[dict[str, Any]]:
+    return [{name: getattr(key, name) for name in _COLUMNS} for key in book.list_keys()]
 
 
 def _note(event: CommandEvent, kid: str) -> None:

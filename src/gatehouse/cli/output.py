@@ -1,30 +1,29 @@
-"""How commands answer: tables for people, lines for pipes, JSON for programs."""
+"""How commands answer: tables for people, lines for pipes, JSON for programs.
 
+Answers go to the standard output; hints, questions, progress and errors to the standard error.
+"""
+
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
-from io import StringIO
+from io import TextIOWrapper
+from shutil import get_terminal_size
 from typing import Any, TypeVar
 
 import click
 import orjson
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from gatehouse.cli.tables import laid_out
 from gatehouse.core.text import is_drawable
 from gatehouse.web import json
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-# A pipe has no width: nothing is wrapped or cut there.
-_ENDLESS = 100_000
-
 
 def json_option(function: Function) -> Function:
-    """Give a command that reads the option `--json`."""
+    """Give a command that shows or makes something the option `--json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 
 
@@ -35,32 +34,39 @@ def as_json(data: Any) -> None:
     click.echo(orjson.dumps(plain, option=orjson.OPT_INDENT_2))
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print rows under headings: with a rule at a terminal, as bare columns into a pipe."""
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    prose: Sequence[str] = (),
+    nothing: str = "there is nothing to list",
+) -> None:
+    """Print rows under headings: ruled, in the width of a terminal; into a pipe a line each.
+
+    Columns of `prose` may wrap. `nothing` is the hint that goes with an empty table.
+    """
+    shown = [[cell(value) for value in row] for row in rows]
+    if not shown:
+        click.echo(nothing, err=True)
     is_terminal = sys.stdout.isatty()
-    shown = Table(
-        box=SIMPLE_HEAD if is_terminal else None,
-        pad_edge=False,
-        header_style="bold",
-        show_edge=False,
+    if is_terminal and not shown:
+        return
+    headings, lines = laid_out(
+        columns, shown, width=terminal_width() if is_terminal else None, prose=prose
     )
-    for number, name in enumerate(columns):
-        # The first one is what a next command takes: it stays in one piece.
-        shown.add_column(name, overflow="fold", no_wrap=number == 0)
-    for row in rows:
-        shown.add_row(*(Text(cell(value)) for value in row))
-    _print(shown, is_terminal=is_terminal)
+    for line in headings:
+        click.echo(painted(line, bold=True))
+    if is_terminal:
+        click.echo(_rule(max(map(len, headings + lines))))
+    for line in lines:
+        click.echo(line)
 
 
 def record(members: Mapping[str, Any]) -> None:
-    """Print one thing, a member a line."""
-    is_terminal = sys.stdout.isatty()
-    shown = Table.grid(padding=(0, 2))
-    shown.add_column(style="bold", no_wrap=True)
-    shown.add_column(overflow="fold")
+    """Print one thing, a member a line; what is long is left to the terminal, in one piece."""
+    width = max(map(len, members))
     for name, value in members.items():
-        shown.add_row(name, Text(cell(value)))
-    _print(shown, is_terminal=is_terminal)
+        click.echo(f"{painted(f'{name:<{width}}', bold=True)}  {cell(value)}")
 
 
 def cell(value: Any) -> str:
@@ -81,12 +87,24 @@ def cell(value: Any) -> str:
     return "".join(c if is_drawable(c) else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def _print(shown: Table, *, is_terminal: bool) -> None:
-    if is_terminal:
-        Console(highlight=False).print(shown)
-        return
-    plain = StringIO()
-    console = Console(file=plain, width=_ENDLESS, no_color=True, highlight=False)
-    console.print(shown)
-    for line in plain.getvalue().splitlines():
-        click.echo(line.rstrip())
+def painted(text: str, **style: Any) -> str:
+    """Return text in a style, at a terminal that wants it (https://no-color.org)."""
+    wants = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return click.style(text, **style) if wants and not os.environ.get("NO_COLOR") else text
+
+
+def terminal_width() -> int:
+    """Return how many cells a line has."""
+    return get_terminal_size().columns
+
+
+def tolerate_old_terminals() -> None:
+    """Let a character that the terminal cannot show be a question mark, not the end."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _rule(width: int) -> str:
+    is_plain = not (sys.stdout.encoding or "").casefold().startswith("utf")
+    return ("-" if is_plain else "\N{BOX DRAWINGS LIGHT HORIZONTAL}") * min(width, terminal_width())

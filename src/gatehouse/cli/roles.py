@@ -9,10 +9,13 @@ from gatehouse.cli.failures import Group
 
 @click.group("roles", cls=Group)
 def group() -> None:
-    """Roles and what they hold; see `flask users grant`."""
+    """Roles, and the permissions that they hold.
+
+    `flask users grant` gives them to people.
+    """
 
 
-@group.command(name="list")
+@group.command(name="list", examples=("flask roles list", "flask roles list --json"))
 @output.json_option
 def list_(as_json: bool) -> None:
     """List roles with all their permissions."""
@@ -26,4 +29,5 @@ def list_(as_json: bool) -> None:
             (role["name"], role["is_built_in"], role["permissions"], role["description"])
             for role in everything
         ],
+        prose=("permissions", "description"),
     )

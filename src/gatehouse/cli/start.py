@@ -5,14 +5,16 @@
 
 import os
 import secrets
+import signal
 import socket
 import sys
 from collections.abc import Callable
 from typing import NamedTuple, NoReturn, TypeVar
 
+import click
 from alembic.script import ScriptDirectory
 from flask_migrate import upgrade
-from sqlalchemy import inspect, select, text
+from sqlalchemy import inspect, make_url, select, text
 from sqlalchemy.exc import OperationalError
 
 from gatehouse import cli, create_app, roles, users
@@ -38,7 +40,12 @@ NO_ADMINISTRATOR = """
 """
 
 READY = """
-  {product} answers at {url}/api/v1 (described in {url}/openapi.json).
+  {product} answers at {url}/api/v1
+
+    reference   {reference}
+    data        {data}
+    mail        {mail}
+    trouble     .venv/bin/flask doctor says what is wrong and what to do
 
   Log in:
     curl {url}/api/v1/auth/login \\
@@ -58,6 +65,8 @@ class Login(NamedTuple):
 
 def main() -> NoReturn:
     """Prepare and serve. What prevents that is told in a line and an exit code, not a trace."""
+    # Ctrl-C ends it like any program, without a stack trace; what is half done is rolled back.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     settings = _or_exit(Settings.load)
     _or_exit(lambda: refuse_taken_port(settings.host, settings.port))
     app = create_app(settings)
@@ -65,17 +74,29 @@ def main() -> NoReturn:
     with app.app_context():
         _or_exit(migrate)
         login = _or_exit(lambda: prepare(settings))
-    print(
-        READY.format(
-            product=settings.product_name,
-            url=f"http://{_host(settings.host)}:{settings.port}",
-            email=login.email,
-            password=login.password,
-        ),
-        flush=True,
-    )
+    print(ready(settings, login), flush=True)
     # A fresh process: what the preparation has loaded and opened is not for the server.
     os.execv(sys.executable, [sys.executable, "-m", "gunicorn"])  # noqa: S606 - no shell is wanted
+
+
+def ready(settings: Settings, login: Login) -> str:
+    """Return what a newcomer wants to know: where it is, where things are kept, how to log in."""
+    url = f"http://{_host(settings.host)}:{settings.port}"
+    database = make_url(settings.database_url)
+    return READY.format(
+        product=settings.product_name,
+        url=url,
+        reference=f"{url}/docs" if settings.docs else f"{url}/openapi.json",
+        # Never the user or the password of the URL.
+        data=database.database if settings.is_sqlite else f"{database.database}, {database.host}",
+        mail=(
+            f"goes to {settings.smtp_host}:{settings.smtp_port}"
+            if settings.smtp_host
+            else f"is kept in {settings.instance_dir / 'mail'} (SMTP_HOST is not set)"
+        ),
+        email=login.email,
+        password=login.password,
+    )
 
 
 def refuse_taken_port(host: str, port: int) -> None:
@@ -141,7 +162,10 @@ def _or_exit(step: Callable[[], T]) -> T:
         lines = [f"ADMIN_{name.upper()}: {' '.join(said)}" for name, said in errors.items()]
         lines = lines or [str(refusal)]
     except OperationalError as error:
-        lines = [f"The database does not answer: {error.orig}".splitlines()[0]]
+        reason = str(error.orig).strip().partition("\n")[0]
+        lines = [f"The database does not answer: {reason}; see DATABASE_URL"]
+    except click.ClickException as error:  # of a migration
+        lines = [error.message]
     except OSError as error:
         lines = [str(error)]
     print("\n".join(lines), file=sys.stderr)

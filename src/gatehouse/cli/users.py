@@ -1,18 +1,17 @@
-"""`flask users`: make accounts, look at them, and open or close them."""
+"""`flask users`: make accounts, look at them, and give them passwords."""
 
 from typing import Any
 from uuid import UUID
 
 import click
-from sqlalchemy import Row
 
 from gatehouse import roles as role_book
 from gatehouse import sessions
 from gatehouse import users as people_book
 from gatehouse.cli import output, passwords, people
+from gatehouse.cli import sessions as listing
 from gatehouse.cli.failures import Failed, Group
 from gatehouse.cli.vocabulary import origin
-from gatehouse.infra import db
 from gatehouse.web import validation
 
 _COLUMNS = ("id", "email", "username", "roles", "is_active", "is_verified", "created_at")
@@ -21,19 +20,33 @@ _HEADINGS = ("id", "email", "username", "roles", "active", "verified", "created"
 
 @click.group("users", cls=Group)
 def group() -> None:
-    """Accounts of people, each named by e-mail address, username or id."""
+    """Accounts of people.
+
+    PERSON is an e-mail address, a username or an id.
+    """
 
 
-@group.command()
+@group.command(
+    examples=(
+        "flask users create ada@example.com",
+        "flask users create ada@example.com --role admin --generate",
+        "pwgen 20 1 | flask users create ada@example.com --password-stdin",
+    )
+)
 @click.argument("email")
 @click.option("--username", help="3 to 50 letters, digits, dots, dashes, underscores.")
 @click.option("--name", help="The person's name.")
-@click.option("--locale", help="A language tag like de or pt-BR.")
+@click.option("--locale", metavar="TAG", help="A language tag like de or pt-BR.")
 @click.option(
-    "--role", "role_names", multiple=True, help="In place of the role user; may be repeated."
+    "--role",
+    "role_names",
+    metavar="ROLE",
+    multiple=True,
+    help="In place of the role user; may be repeated.",
 )
 @click.option("--inactive", is_flag=True, help="The account does not open yet.")
 @passwords.options
+@output.json_option
 def create(
     email: str,
     username: str | None,
@@ -44,9 +57,13 @@ def create(
     from_stdin: bool,
     generate: bool,
     is_permanent: bool,
+    as_json: bool,
 ) -> None:
-    """Make an account; asks for the password, which must be changed at log-in."""
-    _known_roles(role_names)
+    """Make an account.
+
+    Asks for its first password, which the person has to change at log-in.
+    """
+    known_roles(role_names)
     password = passwords.read(from_stdin=from_stdin, generate=generate)
     given: dict[str, Any] = {"username": username, "name": name, "locale": locale}
     body = {"email": email, "password": password, "is_active": not inactive}
@@ -59,14 +76,25 @@ def create(
         origin=origin(),
         is_permanent=is_permanent,
     )
+    if as_json:
+        made = {"password": password} if generate else {}
+        output.as_json(people_book.document(people.living(str(row.id))) | made)
+        return
     click.echo(f"created {row.id} {row.email}")
     if generate:
         passwords.show(password, is_permanent=is_permanent)
 
 
-@group.command(name="list")
+@group.command(
+    name="list",
+    examples=(
+        "flask users list --role admin",
+        "flask users list --q ada --json",
+        "flask users list --deleted",
+    ),
+)
 @click.option("--q", "prefix", metavar="PREFIX", help="Beginning of e-mail address or username.")
-@click.option("--role", help="Only people who have this role.")
+@click.option("--role", metavar="ROLE", help="Only people who have this role.")
 @click.option("--active/--inactive", "is_active", default=None, help="Only these.")
 @click.option("--deleted", "is_deleted", is_flag=True, help="Deleted accounts, not the living.")
 @click.option(
@@ -88,7 +116,7 @@ def list_(
     """List accounts, the latest first."""
     rows = people.listed(
         prefix=prefix,
-        role_id=None if role is None else _known_roles((role,))[0],
+        role_id=None if role is None else known_roles((role,))[0],
         is_active=is_active,
         is_deleted=is_deleted,
         limit=limit + 1,
@@ -97,16 +125,23 @@ def list_(
     if as_json:
         output.as_json(documents)
         return
-    output.table(_HEADINGS, ([document[name] for name in _COLUMNS] for document in documents))
+    output.table(
+        _HEADINGS,
+        ([document[name] for name in _COLUMNS] for document in documents),
+        nothing="there is no such account; `flask users create EMAIL` makes one",
+    )
     if len(rows) > limit:
         click.echo(f"there are more than {limit}; --limit shows more", err=True)
 
 
-@group.command()
+@group.command(examples=("flask users show ada@example.com", "flask users show ada --json"))
 @click.argument("person")
 @output.json_option
 def show(person: str, as_json: bool) -> None:
-    """Show an account and its sessions; deleted ones too."""
+    """Show an account and its sessions.
+
+    A deleted account is found too, until it is erased.
+    """
     row = people.any_state(person)
     document = people_book.document(row) | {
         "must_change_password": row.must_change_password,
@@ -114,33 +149,28 @@ def show(person: str, as_json: bool) -> None:
     }
     living = sessions.list_of(row.id)
     if as_json:
-        output.as_json(document | {"sessions": [_session(one) for one in living]})
+        output.as_json(document | {"sessions": [listing.document(one) for one in living]})
         return
     output.record(document)
-    if not living:
-        return
-    click.echo()
-    output.table(
-        ("session", "since", "last used", "ends", "address", "client"),
-        [
-            (
-                one["id"],
-                one["created_at"],
-                one["last_used_at"],
-                one["expires_at"],
-                one["address"],
-                one["user_agent"],
-            )
-            for one in living
-        ],
-    )
+    if living:
+        click.echo()
+        listing.print_table(living)
 
 
-@group.command("set-password")
+@group.command(
+    "set-password",
+    examples=(
+        "flask users set-password ada@example.com",
+        "flask users set-password ada@example.com --generate",
+    ),
+)
 @click.argument("person")
 @passwords.options
 def set_password(person: str, from_stdin: bool, generate: bool, is_permanent: bool) -> None:
-    """Give a person another password; ends their sessions, and must be changed at log-in."""
+    """Give a person another password.
+
+    All their sessions end. They have to change it at log-in, unless it is --permanent.
+    """
     row = people.living(person)
     password = passwords.read(from_stdin=from_stdin, generate=generate)
     people_book.assign_password(row.id, password, is_permanent=is_permanent, origin=origin())
@@ -149,88 +179,10 @@ def set_password(person: str, from_stdin: bool, generate: bool, is_permanent: bo
         passwords.show(password, is_permanent=is_permanent)
 
 
-@group.command()
-@click.argument("person")
-@click.argument("role_names", metavar="ROLE...", nargs=-1, required=True)
-def grant(person: str, role_names: tuple[str, ...]) -> None:
-    """Give a person roles, in force with their next request."""
-    _change_roles(people_book.grant, person, role_names)
-
-
-@group.command()
-@click.argument("person")
-@click.argument("role_names", metavar="ROLE...", nargs=-1, required=True)
-def revoke(person: str, role_names: tuple[str, ...]) -> None:
-    """Take roles from a person; one active super_admin always remains."""
-    _change_roles(people_book.take, person, role_names)
-
-
-@group.command()
-@click.argument("person")
-def activate(person: str) -> None:
-    """Let an account open again."""
-    _set_active(person, True)
-
-
-@group.command()
-@click.argument("person")
-def deactivate(person: str) -> None:
-    """Close an account: every session and token of it ends at once."""
-    _set_active(person, False)
-
-
-@group.command()
-@click.argument("person")
-def restore(person: str) -> None:
-    """Bring a deleted account back, within RETENTION_DAYS."""
-    row = people.deleted(person)
-    with db.unit():
-        restored = people_book.restore(row.id, actor=None, origin=origin())
-    click.echo(f"restored {restored.id} {restored.email}")
-    if row.username and not restored.username:
-        click.echo(f"the username {row.username} belongs to somebody else by now", err=True)
-
-
-@group.command()
-@click.argument("person")
-def unlock(person: str) -> None:
-    """Forget the wrong guesses at an account, so that its owner can log in now."""
-    row = people.living(person)
-    with db.unit():
-        people_book.unlock(row.id, actor=None, origin=origin())
-    click.echo(f"unlocked {row.email}")
-
-
-def _change_roles(change: Any, person: str, role_names: tuple[str, ...]) -> None:
-    _known_roles(role_names)
-    row = people.living(person)
-    with db.unit():
-        for name in role_names:
-            after: Row[Any] = change(row.id, name, actor=None, origin=origin())
-    held = ", ".join(after.role_names) or "no roles"
-    is_same = set(after.role_names) == set(row.role_names)
-    click.echo(f"{row.email} {'had already' if is_same else 'now has'} {held}")
-
-
-def _set_active(person: str, is_active: bool) -> None:
-    row = people.living(person)
-    state = "active" if is_active else "inactive"
-    if row.is_active is is_active:
-        click.echo(f"{row.email} is {state} already")
-        return
-    people_book.change(row.id, {"is_active": is_active}, actor=None, origin=origin())
-    click.echo(f"{row.email} is {state}")
-
-
-def _known_roles(names: tuple[str, ...]) -> list[UUID]:
+def known_roles(names: tuple[str, ...]) -> list[UUID]:
     """Return the ids of these roles; fails where one does not exist."""
     ids: dict[str, UUID] = {role["name"]: role["id"] for role in role_book.everything()}
     for name in names:
         if name not in ids:
             raise Failed(f"there is no role {output.cell(name)}; there are {', '.join(ids)}")
     return [ids[name] for name in names]
-
-
-def _session(one: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what only the bearer of a session can know."""
-    return {name: value for name, value in one.items() if name != "is_current"}

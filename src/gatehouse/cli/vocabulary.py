@@ -16,6 +16,7 @@ class CommandEvent(Event):
     KEY_GENERATED = "key.generated"
     KEY_RETIRED = "key.retired"
     JOB_RETRIED = "job.retried"
+    JOBS_PURGED = "jobs.purged"
 
 
 def origin() -> Origin:

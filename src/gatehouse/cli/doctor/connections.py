@@ -2,7 +2,7 @@
 
 from sqlalchemy import text
 
-from gatehouse.cli.doctor.finding import Findings, fine, odd, reading
+from gatehouse.cli.doctor.finding import Findings, fine, odd, reading, wrong
 from gatehouse.infra import db
 from gatehouse.settings import settings
 
@@ -24,8 +24,9 @@ def findings() -> Findings:
         f"({readers} to read and {writers} to write each); the server allows {most - kept}"
     )
     if wanted + _KEPT_FREE > most - kept:
+        report = wrong if wanted > most - kept else odd
         fitting = max(1, (most - kept - _KEPT_FREE) * 2 // (3 * settings.workers))
-        yield odd(
+        yield report(
             "connections",
             said,
             f"raise max_connections, or set THREADS={fitting} or fewer WORKERS",

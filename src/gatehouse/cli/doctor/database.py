@@ -1,10 +1,8 @@
 """The database: does it answer, is it new enough, is it migrated, and does its clock agree?"""
 
-import re
 import sqlite3
 import time
 from datetime import UTC, datetime
-from typing import Any
 
 from alembic.script import ScriptDirectory
 from sqlalchemy import func, inspect, select, text
@@ -18,25 +16,26 @@ from gatehouse.settings import settings
 
 _LEAST_POSTGRESQL = 15
 _LEAST_SQLITE = (3, 35)  # RETURNING
-_SKEW_SECONDS, _WORST_SKEW_SECONDS = 2, 30
+_SKEW_SECONDS, _WORST_SKEW_SECONDS = 2, 5
 
 
 def findings() -> Findings:
-    """Look at the primary and, where there is one, at the replica."""
+    """Look at the primary."""
     try:
         yield _version(db.reader)
         yield from _revision()
         if not settings.is_sqlite:
+            yield from _text_and_time()
             yield _skew()
+    except TypeError:
+        # SQL_ASCII is no encoding: the driver hands out bytes, and nothing can read them.
+        yield _wrong_encoding("SQL_ASCII")
     except SQLAlchemyError as error:
         yield wrong(
             "database",
             database_trouble(error),
-            "see that it runs and that DATABASE_URL names it",
+            "see that it runs, and that DATABASE_URL names it and its password",
         )
-        return
-    if settings.database_read_url is not None:
-        yield from _replica()
 
 
 def _version(handle: db.Reader) -> Finding:
@@ -57,18 +56,49 @@ def _version(handle: db.Reader) -> Finding:
 
 
 def _revision() -> Findings:
-    newest = ScriptDirectory(str(db.MIGRATIONS)).get_current_head()
+    scripts = ScriptDirectory(str(db.MIGRATIONS))
+    newest = scripts.get_current_head()
     with db.reader.engine.connect() as connection:
         is_new = not inspect(connection).has_table("alembic_version")
         present = (
             None if is_new else connection.scalar(text("SELECT version_num FROM alembic_version"))
         )
+    known = {script.revision for script in scripts.walk_revisions()}
     if present == newest:
         yield fine("database", f"migrated to {newest}")
     elif present is None:
         yield wrong("database", "there are no tables in it", "flask db upgrade")
+    elif present in known:
+        yield wrong(
+            "database", f"it is at {present}, behind this code ({newest})", "flask db upgrade"
+        )
     else:
-        yield wrong("database", f"it is at {present}, and this is {newest}", "flask db upgrade")
+        yield wrong(
+            "database",
+            f"it is at {present}, which this code does not know ({newest} is its newest)",
+            "run the release that migrated it; the older one must not write there",
+        )
+
+
+def _text_and_time() -> Findings:
+    encoding = str(db.reader.scalar(text("SHOW server_encoding")))
+    if encoding != "UTF8":
+        yield _wrong_encoding(encoding)
+    zone = str(db.reader.scalar(text("SHOW timezone")))
+    if zone not in {"UTC", "Etc/UTC", "GMT"}:
+        yield odd(
+            "clock",
+            f"connections come out in {zone}, though the service asks for UTC",
+            "let the pooler pass `options`, or ALTER DATABASE … SET timezone = 'UTC'",
+        )
+
+
+def _wrong_encoding(encoding: str) -> Finding:
+    return wrong(
+        "database",
+        f"its encoding is {encoding}: names in other scripts are refused or damaged",
+        "make one with ENCODING 'UTF8' and move the data there (pg_dump, pg_restore)",
+    )
 
 
 def _skew() -> Finding:
@@ -82,19 +112,3 @@ def _skew() -> Finding:
     if abs(skew) > _SKEW_SECONDS:
         return odd("clock", said, "let both machines follow one time server (NTP)")
     return fine("clock", "the clocks of database and service agree")
-
-
-def _replica() -> Findings:
-    try:
-        yield fine("database", f"{_version(db.replica).said} as the replica")
-        is_replica: Any = db.replica.scalar(text("SELECT pg_is_in_recovery()"))
-    except SQLAlchemyError as error:
-        said = re.sub("DATABASE_URL", "DATABASE_READ_URL", database_trouble(error))
-        yield wrong("database", said, "mend it, or unset DATABASE_READ_URL")
-        return
-    if not is_replica:
-        yield odd(
-            "database",
-            "what DATABASE_READ_URL names is no replica but a primary",
-            "see that it is the same database; unset it where there is no replica",
-        )

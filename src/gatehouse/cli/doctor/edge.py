@@ -3,11 +3,13 @@
 Those that are refused outright stop every command, this one included, with a line each.
 """
 
+import os
 from ipaddress import ip_address
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from gatehouse.cli.doctor.finding import Finding, Findings, fine, odd, wrong
-from gatehouse.settings import settings
+from gatehouse.settings import Settings, SettingsError, settings
 from gatehouse.web.hosts import host_check
 
 _PRODUCTION_COST = 12
@@ -25,6 +27,8 @@ def findings() -> Findings:
         )
     yield from _proxies()
     yield from _environment()
+    if not settings.is_production:
+        yield from _missing_for_production()
 
 
 def _proxies() -> Findings:
@@ -64,6 +68,15 @@ def _environment() -> Findings:
             f"BCRYPT_ROUNDS={settings.bcrypt_rounds} makes hashes that are quick to guess",
             f"leave it at {_PRODUCTION_COST} where people's passwords are kept",
         )
+
+
+def _missing_for_production() -> Findings:
+    """Name what the other environment would refuse, so that nobody learns it one by one."""
+    try:
+        Settings.load({**os.environ, "APP_ENV": "production"}, Path(".env"))
+    except SettingsError as error:
+        names = ", ".join(dict.fromkeys(line.partition(":")[0] for line in error.problems))
+        yield fine("settings", f"APP_ENV=production would still ask for {names}")
 
 
 def _unreachable() -> Finding:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from gatehouse.cli.doctor.finding import Findings, fine, odd, wrong
 from gatehouse.settings import settings
 
+_PATIENCE_SECONDS = 2
 _CLEAR_TEXT_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
@@ -39,7 +40,8 @@ def findings() -> Findings:
 
 def _greet(host: str) -> None:
     own_name = urlsplit(settings.public_url).hostname or "localhost"
-    timeout, context = settings.smtp_timeout_seconds, ssl.create_default_context()
+    timeout = min(settings.smtp_timeout_seconds, _PATIENCE_SECONDS)
+    context = ssl.create_default_context()
     if settings.smtp_tls == "tls":
         server: smtplib.SMTP = smtplib.SMTP_SSL(
             host, settings.smtp_port, own_name, timeout=timeout, context=context

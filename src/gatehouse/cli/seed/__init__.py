@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from gatehouse import audit, users
 from gatehouse import roles as role_book
-from gatehouse.cli import passwords
+from gatehouse.cli import output, passwords
 from gatehouse.cli.failures import Command, Failed, Interrupted
 from gatehouse.cli.seed.people import batches
 from gatehouse.cli.seed.writers import NameTaken, Writer, writer
@@ -54,7 +54,11 @@ class Progress:
         return round(self.done / max(monotonic() - self._start, 0.001))
 
 
-@click.command("seed", cls=Command)
+@click.command(
+    "seed",
+    cls=Command,
+    examples=("flask seed", "flask seed --users 100000 --seed 2 --password 'three quiet rivers'"),
+)
 @click.option(
     "--users",
     "count",
@@ -73,12 +77,13 @@ class Progress:
 )
 @click.option("--password", help="The password of all of them; otherwise random and shown once.")
 @click.option("--force", is_flag=True, help="Also with APP_ENV=production.")
+@output.json_option
 @with_appcontext
-def command(count: int, number: int, password: str | None, force: bool) -> None:
-    """Add believable people with the role user, all with one and the same password.
+def command(count: int, number: int, password: str | None, force: bool, as_json: bool) -> None:
+    """Add believable people to develop with.
 
-    Their addresses end in example.com and the like, so that no mail ever leaves. Nothing that is
-    there is changed, and no mail is queued.
+    All have the role user and one and the same password. Their addresses end in example.com and
+    the like, so that no mail ever leaves. Nothing that is there is changed, and no mail is queued.
     """
     if settings.is_production and not force:
         raise Failed("APP_ENV=production: accounts with a shared password need --force")
@@ -99,6 +104,9 @@ def command(count: int, number: int, password: str | None, force: bool) -> None:
         # Fresh tables have no statistics, and the plans of the first minutes would show it.
         for table in ("users", "user_roles"):
             db.session.execute(text(f"ANALYZE {table}"))
+    if as_json:
+        output.as_json({"users": progress.done, "seed": number, "password": chosen})
+        return
     click.echo(progress.summary())
     if password is None:
         click.echo(f"their password: {chosen}  (one for all, shown once)")
