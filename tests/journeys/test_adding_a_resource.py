@@ -15,7 +15,8 @@ PAGE = (ROOT / "docs" / "adding-a-resource.md").read_text()
 COPIED = (
     *("src", "migrations", "wsgi.py", "gunicorn.conf.py", "setup.cfg", "pyproject.toml"),
     *("tests/support", "tests/plugins", "tests/servers", "tests/architecture/test_routes.py"),
-    *("tests/architecture/test_vocabulary.py", "tests/conftest.py"),
+    *("tests/architecture/test_vocabulary.py", "tests/conftest.py", "tests/cli/commands.py"),
+    *("tests/openapi", "docs/openapi.json"),
 )
 
 
@@ -84,10 +85,15 @@ def test_the_page_adds_a_resource(home: Path) -> None:
     run(home, "-m", "flask", "db", "upgrade")
     run(home, "-m", "flask", "db", "check")
     run(home, "-m", "flask", "db", "downgrade")
-    places = ("tests/notes", "tests/architecture")
+    places = ("tests/bookmarks", "tests/architecture")
     said = run(
         home, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not postgresql", *places
     )
+    assert re.search(r"\d+ passed", said), said
+
+    run(home, "-m", "flask", "openapi", "--output", "docs/openapi.json")
+    new = ("-k", "not postgresql and (bookmarks or committed or told)")
+    said = run(home, "-m", "pytest", "-q", "-p", "no:cacheprovider", *new, "tests/openapi")
     assert re.search(r"\d+ passed", said), said
 
     written = {name for name, _, _ in blocks() if name.endswith(".py")}

@@ -12,6 +12,8 @@ from gatehouse.sessions.schemas import SessionPage
 from gatehouse.sessions.service import (
     carry_along,
     end,
+    export,
+    forget,
     list_of,
     purge,
     refresh,
@@ -44,4 +46,6 @@ feature = Feature(
     name="sessions",
     events=SessionEvent,
     periodic={"sessions.purge": (timedelta(hours=1), purge)},
+    export=export,
+    erase=forget,
 )

@@ -53,6 +53,29 @@ def living_of(user_id: UUID, now: datetime) -> Sequence[Row[Any]]:
     )
 
 
+def all_of(user_id: UUID) -> Sequence[Row[Any]]:
+    """Return the sessions of a person, living or not, the latest first."""
+    columns = (
+        Session.id,
+        Session.created_at,
+        Session.last_used_at,
+        Session.expires_at,
+        Session.revoked_at,
+        Session.address,
+        Session.user_agent,
+        Session.amr,
+    )
+    return db.reader.rows(
+        select(*columns).where(Session.user_id == user_id).order_by(Session.id.desc())
+    )
+
+
+def remove_all(user_id: UUID) -> None:
+    """Delete the sessions of a person."""
+    statement = delete(Session).where(Session.user_id == user_id)
+    db.session.execute(statement.execution_options(synchronize_session=False))
+
+
 def rotate(
     session_id: UUID, generation: int, *, now: datetime, idle_end: datetime, values: dict[str, Any]
 ) -> Session | None:
@@ -97,12 +120,12 @@ def revoke(
     session_id: UUID | None = None,
     except_id: UUID | None = None,
 ) -> list[UUID]:
-    """Revoke one session or those of a person; return the ids of those that ended by it."""
+    """Revoke one living session or those of a person; return the ids of those that ended by it."""
     statement = update(Session).where(Session.revoked_at.is_(None)).values(revoked_at=now)
     if user_id is not None:
         statement = statement.where(Session.user_id == user_id)
     if session_id is not None:
-        statement = statement.where(Session.id == session_id)
+        statement = statement.where(Session.id == session_id, is_unended(now))
     if except_id is not None:
         statement = statement.where(Session.id != except_id)
     returning = statement.returning(Session.id).execution_options(synchronize_session=False)

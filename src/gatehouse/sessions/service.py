@@ -28,7 +28,6 @@ def start(user_id: UUID, *, epoch: int, origin: Origin, amr: Sequence[str]) -> S
     session = Session(
         user_id=user_id,
         epoch=epoch,
-        generation=0,
         created_at=now,
         last_used_at=_shown(now),
         rotated_at=now,
@@ -98,6 +97,16 @@ def list_of(user_id: UUID, *, current_id: UUID | None = None) -> list[dict[str, 
         {**row._mapping, "amr": row.amr.split(), "is_current": row.id == current_id}
         for row in repository.living_of(user_id, clock.now())
     ]
+
+
+def export(user_id: UUID) -> dict[str, Any]:
+    """Return every log-in of a person that is still kept."""
+    return {"sessions": [dict(row._mapping) for row in repository.all_of(user_id)]}
+
+
+def forget(user_id: UUID) -> None:
+    """Delete a person's sessions, in the present unit."""
+    repository.remove_all(user_id)
 
 
 def purge() -> None:
