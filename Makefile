@@ -22,7 +22,7 @@ JOBS ?= auto
 export PYTHONPATH := src
 unexport VIRTUAL_ENV
 
-SOURCES := $(wildcard src tests trials bench migrations wsgi.py gunicorn.conf.py)
+SOURCES := $(wildcard src tests trials bench migrations docs wsgi.py gunicorn.conf.py)
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --maxprocesses=4 --dist=worksteal
 
 ##@ Use
@@ -70,7 +70,27 @@ format: $(VENV)/dev.lock  ## Write the code in the house style
 typecheck: $(VENV)/dev.lock  ## Check the types (mypy, strict)
 	$(BIN)/mypy
 
+.PHONY: hooks
+hooks: $(VENV)/full.lock  ## Let git run `make check` before each commit (pre-commit)
+	$(BIN)/pre-commit install
+
 ##@ Upkeep
+.PHONY: openapi
+openapi: $(VENV)/dev.lock  ## Write the API description to docs/openapi.json (a test compares it)
+	@$(BIN)/flask openapi --output docs/openapi.json
+
+.PHONY: generate
+generate: openapi  ## Write what is made from the code: API description, errors, settings, lists
+	@$(BIN)/python -m gatehouse.settings.example > .env.example
+	@$(BIN)/python -m gatehouse.settings.example --markdown > docs/settings.md
+	@$(BIN)/python -m gatehouse.pages.markdown docs
+	@$(BIN)/python docs/site/decisions.py
+
+.PHONY: docs
+docs: $(VENV)/full.lock  ## Build the site of docs/ into build/site and follow every link of it
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@$(BIN)/python docs/site/check.py build/site
+
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock"
 

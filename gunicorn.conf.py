@@ -1,10 +1,14 @@
 """How gunicorn serves the application: taken from the settings, nothing is configured twice."""
 
 import gc
+import signal
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().with_name("src")))
+
+# Ctrl-C while everything is imported ends it without a stack trace; the arbiter has its own way.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from gunicorn.arbiter import Arbiter
 
@@ -65,15 +69,13 @@ def when_ready(arbiter: Arbiter) -> None:
 
 
 def post_worker_init(worker: server.Worker) -> None:
-    """Start what must not cross a fork: the thread that does later work."""
+    """Start what must not cross a fork: the thread that does later work, or tells of it."""
     # A burst wakes a hundred threads at once. With Python's turns of 5 ms the one that holds
     # SQLite's write lock, or a connection, would wait for half a second to go on.
     sys.setswitchinterval(0.0005)
-    if _settings.jobs == "embedded":
-        jobs.start_thread(worker.wsgi)
+    jobs.start_thread(worker.wsgi)
 
 
 def worker_exit(_arbiter: Arbiter, worker: server.Worker) -> None:
     """Let the job at hand finish, so that nobody has to wait for its lease to run out."""
-    if _settings.jobs == "embedded":
-        jobs.stop_thread(worker.wsgi)
+    jobs.stop_thread(worker.wsgi)

@@ -21,6 +21,7 @@ from flask import current_app
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
+from gatehouse.cli.failures import Failed, database_trouble
 from gatehouse.infra import db
 from gatehouse.infra.logs import logger
 from gatehouse.settings import settings
@@ -58,8 +59,7 @@ def run() -> None:
             with context.begin_transaction():
                 context.run_migrations()
     except DBAPIError as error:
-        # The command prints one line of a CommandError, and a stack trace of anything else.
-        raise CommandError(_told(error)) from error
+        raise Failed(_told(error)) from error
     finally:
         engine.dispose()
 
@@ -135,7 +135,7 @@ def _told(error: DBAPIError) -> str:
     reason = str(error.orig).strip().splitlines()[0]
     if "lock timeout" in reason:
         return f"a lock was not free within {LOCK_TIMEOUT_SECONDS} s; run the command again"
-    return f"the database refused: {reason}"
+    return database_trouble(error)
 
 
 run()

@@ -50,6 +50,7 @@ def test_nothing_needs_to_be_set(instance: Path) -> None:
     assert settings.is_sqlite
     assert settings.public_url == settings.issuer == "http://127.0.0.1:8000"
     assert (settings.log_format, settings.shutdown_delay_seconds) == ("console", 0)
+    assert settings.docs
     with pytest.raises(FrozenInstanceError):
         settings.port = 1  # type: ignore[misc]
 
@@ -77,6 +78,7 @@ def test_postgresql_is_spelled_one_way_and_gets_more_processes(instance: Path) -
 def test_a_safe_production_starts(instance: Path) -> None:
     settings = load(instance, **SAFE, TRUSTED_PROXIES="10.0.0.0/8, ::1", CORS_ORIGINS="*")
     assert (settings.log_format, settings.shutdown_delay_seconds) == ("json", 5)
+    assert not settings.docs
     assert [str(network) for network in settings.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
 
 

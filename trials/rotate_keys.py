@@ -107,7 +107,7 @@ def main() -> int:
         time.sleep(ahead + REREAD_SECONDS + 2)
         overlap = everywhere(program, str(early.token))
         newer = kid(str(program.client.at().sign_up().token))
-        keys(home, "retire", old, **stores)
+        keys(home, "retire", old, "--yes", **stores)
         seconds = seconds_until_refused(program, str(early.token), limit=2 * REREAD_SECONDS)
         is_back = early.refreshed().is_in()
         for client in clients:

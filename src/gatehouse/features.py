@@ -1,6 +1,16 @@
 """The table of contents: every feature, in the order in which they may know each other."""
 
-from gatehouse import audit, auth, guessing, health, one_time, roles, sessions, users
+from gatehouse import (
+    audit,
+    auth,
+    guessing,
+    health,
+    one_time,
+    pages,
+    roles,
+    sessions,
+    users,
+)
 from gatehouse.feature import Feature
 
 FEATURES: tuple[Feature, ...] = (
@@ -11,5 +21,6 @@ FEATURES: tuple[Feature, ...] = (
     guessing.feature,  #  how often a password may be tried
     users.feature,  #     /users: sign-up, profile, administration
     auth.feature,  #      /auth: log-in, refresh, verification, recovery; /.well-known/jwks.json
+    pages.feature,  #     /docs, /problems, and where links in mail lead
     health.feature,  #    /health, /ready
 )

@@ -1,4 +1,4 @@
-"""The table of error codes names what the code can refuse, and nothing else."""
+"""The pages of error codes name what the code can refuse, and nothing else."""
 
 import importlib
 import pkgutil
@@ -6,17 +6,17 @@ import re
 from collections.abc import Iterator
 
 import gatehouse
-from gatehouse.core.errors import Refusal, TooManyRequests
+from gatehouse.core.errors import Refusal
 from gatehouse.infra import server
+from gatehouse.pages import catalogue, markdown
 from gatehouse.web import problem
 from tests.servers.server import ROOT
 
 DOCS = ROOT / "docs"
-ROW = re.compile(r"^\| `([a-z_]+)` \| ([0-9]{3}) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
+ROW = re.compile(
+    r"^\| \[`([a-z_]+)`\]\(errors/\1\.md\) \| ([0-9]{3}) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE
+)
 ANSWER = re.compile(r"\b([45][0-9]{2}) `([a-z_]+)`")
-
-# Refined by every limit and throttle, and never raised as it is.
-ONLY_REFINED = TooManyRequests
 
 
 def refusals(base: type[Refusal] = Refusal) -> Iterator[type[Refusal]]:
@@ -31,7 +31,7 @@ def refusals(base: type[Refusal] = Refusal) -> Iterator[type[Refusal]]:
 
 def in_code() -> dict[str, int]:
     """Return the status of each code: of our refusals, of the framework, of the server."""
-    found = {one.code: one.status for one in refusals() if one is not ONLY_REFINED}
+    found = {one.code: one.status for one in refusals()}
     found |= {code: status for status, (code, _) in problem.KNOWN.items()}
     return found | {code: status for _, status, code, _ in server._REFUSALS}
 
@@ -44,14 +44,26 @@ def on_page() -> dict[str, int]:
     return {code: int(status) for code, status, *_ in rows}
 
 
+def test_the_pages_are_those_of_the_code() -> None:
+    """`python -m gatehouse.pages.markdown docs` brings them up to date."""
+    written = {"errors.md", *(f"errors/{path.name}" for path in (DOCS / "errors").glob("*.md"))}
+    assert {name: (DOCS / name).read_text() for name in sorted(written)} == markdown.pages()
+
+
 def test_the_page_names_every_code_with_its_status() -> None:
     assert on_page() == in_code()
 
 
 def test_one_code_means_one_status() -> None:
     for one in refusals():
-        if one is not ONLY_REFINED:
-            assert in_code()[one.code] == one.status, one
+        assert in_code()[one.code] == one.status, one
+
+
+def test_every_code_says_what_it_means_and_what_to_do() -> None:
+    for one in catalogue.entries().values():
+        assert re.fullmatch(r"[A-Z`].+\.", one.means), one.code
+        assert re.fullmatch(r"[A-Z`].+\.", one.remedy), one.code
+        assert one.document["code"] == one.code
 
 
 def test_the_other_pages_name_answers_that_exist() -> None:

@@ -94,3 +94,37 @@ def test_one_character_repeated() -> None:
 
 def test_lone_surrogates_are_refused() -> None:
     assert check("pass\ud800word") == ["Contains a character that is not valid Unicode."]
+
+
+def test_each_bound_of_length_is_itself_allowed() -> None:
+    """R33, R34: between the least length and 128 characters, both included."""
+    assert check("kx9$mQ2z") == []
+    assert check("kx9$mQ2") == ["Shorter than minimum length 8."]
+    assert check("xy" * 64) == []
+
+
+def test_every_reason_is_told() -> None:
+    """Short and common: whoever lengthens it shall not be refused a second time for the other."""
+    assert check("abc123") == [
+        "Shorter than minimum length 8.",
+        "Is one of the most common passwords.",
+    ]
+    assert check("aaaa") == ["Shorter than minimum length 8.", "Repeats a single character."]
+    # Far too long is told alone: what else it is nobody needs to look for.
+    assert check("a" * 129) == ["Longer than maximum length 128."]
+
+
+def test_each_name_and_the_local_part_of_an_address_has_its_reason() -> None:
+    own = ("anna.lind@acme.org", "AnnaLind1", "Anna Lindqvist")
+    reason = ["Is the same as your e-mail address, username or name."]
+    for password in (*own, "anna.lind"):
+        assert check(password, *own) == reason
+    assert check("gatehouse", *own) == ["Is the name of this product."]
+    # Only an address has a local part, and only as a whole.
+    assert check("acme.org", *own) == []
+    assert check("anna.lind@acme", *own) == []
+
+
+def test_the_local_part_ends_at_the_last_at() -> None:
+    assert check('"anna@home"', '"anna@home"@acme.org') != []
+    assert check('"anna@ho', '"anna@ho"@acme.org') == []

@@ -1,28 +1,27 @@
 """Mail: to one stored address, harmless whatever stands in it, and not lost (F7, R63, R94, R95)."""
 
-import logging
 import socket
 import stat
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
-from email import message_from_string
 from email.message import EmailMessage
-from email.policy import default
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from flask import Flask
 
 from gatehouse.core import clock
-from gatehouse.infra import db, jobs, logs, mail
+from gatehouse.infra import db, jobs, logs, mail, smtp
 from gatehouse.infra.jobs import Permanent
 from tests.infra.conftest import MakeApp
-from tests.servers.server import free_port
+from tests.support import smtp_sink
+from tests.support.smtp_sink import Sink, read
 
 TOKEN = "0191d0c0-0000-7000-8000-123456789abc.3f9c2b7a61d04e88"
 TEMPLATES = (
@@ -38,32 +37,6 @@ TEMPLATES = (
 )
 
 
-class Sink:
-    """What a real mail server was told; its answers can be chosen."""
-
-    def __init__(self) -> None:
-        self.envelopes: list[Envelope] = []
-        self.answers: dict[str, str] = {}
-
-    async def handle_RCPT(
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:
-        if "RCPT" in self.answers:
-            return self.answers["RCPT"]
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        if "DATA" in self.answers:
-            return self.answers["DATA"]
-        self.envelopes.append(envelope)
-        return "250 OK"
-
-    @property
-    def messages(self) -> list[EmailMessage]:
-        return [read(envelope.original_content or b"") for envelope in self.envelopes]
-
-
 @pytest.fixture
 def sink() -> Sink:
     return Sink()
@@ -71,24 +44,8 @@ def sink() -> Sink:
 
 @pytest.fixture
 def server(sink: Sink) -> Iterator[Controller]:
-    controller = Controller(
-        sink,
-        hostname="127.0.0.1",
-        port=free_port(),
-        enable_SMTPUTF8=True,
-        auth_require_tls=False,
-        authenticator=authenticate,
-    )
-    logging.getLogger("mail.log").setLevel(logging.WARNING)  # it tells every line it reads
-    controller.start()
-    yield controller
-    controller.stop()
-
-
-def authenticate(
-    server: SMTP, session: Session, envelope: Envelope, mechanism: str, auth_data: LoginPassword
-) -> AuthResult:
-    return AuthResult(success=auth_data.password == b"right")
+    with smtp_sink.serving(sink) as controller:
+        yield controller
 
 
 @pytest.fixture
@@ -110,20 +67,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def smtp_settings(server: Controller) -> dict[str, str]:
-    return {
-        "SMTP_HOST": "127.0.0.1",
-        "SMTP_PORT": str(server.port),
-        "SMTP_TLS": "none",
-        "SMTP_TIMEOUT_SECONDS": "1",
-        "PUBLIC_URL": "https://accounts.example.org",
-        "MAIL_FROM": "Gatehouse <no-reply@example.org>",
-    }
-
-
-def read(data: bytes) -> EmailMessage:
-    message = message_from_string(data.decode(), policy=default)
-    assert isinstance(message, EmailMessage)
-    return message
+    return smtp_sink.variables(server.port)
 
 
 def text_of(message: EmailMessage, kind: str = "plain") -> str:
@@ -169,7 +113,7 @@ def test_R102_every_template_can_be_written_and_links_to_us_alone(
         assert links == part.count("https://accounts.example.org/")
         assert "evil" not in part
     if template in {"verify_email", "email_change_confirm", "password_reset"}:
-        assert f"?token={TOKEN}\n" in text
+        assert f"#token={TOKEN}\n" in text
         assert f"\n{TOKEN}\n" in text
     else:
         assert TOKEN not in text
@@ -269,8 +213,8 @@ def test_without_a_mail_server_a_mail_is_a_file_of_ours_that_the_log_names(
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     message = read(path.read_bytes())
-    assert f"http://127.0.0.1:8000/verify-email?token={TOKEN}" in text_of(message)
-    assert f"token={TOKEN}\n" in path.read_text(), "a person can copy the link from the file"
+    assert f"http://127.0.0.1:8000/verify-email#token={TOKEN}" in text_of(message)
+    assert f"#token={TOKEN}\n" in path.read_text(), "a person can copy the link from the file"
     told = log.read_text()
     assert str(path) in told
     assert str(entry_id) in told
@@ -345,6 +289,73 @@ def test_F7_a_server_that_refuses_connections_or_hangs_loses_no_mail(
         with clock.shifted(timedelta(hours=1)):
             assert jobs.run_due() == 2
     assert len(sink.envelopes) == 2
+
+
+def test_F7_a_server_that_drips_its_answer_is_cut_off(
+    make_infra_app: MakeApp,
+    outbox: Callable[[Flask], Flask],
+    server: Controller,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each byte comes in time, and the last one never."""
+    monkeypatch.setattr(smtp, "LONGEST_SECONDS", 1.0)
+    listener = socket.create_server(("127.0.0.1", 0))
+    is_over = threading.Event()
+
+    def drip() -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            while not is_over.wait(0.05):
+                connection.sendall(b"220-still thinking\r\n")
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    port = str(listener.getsockname()[1])
+    app = outbox(make_infra_app(**smtp_settings(server) | {"SMTP_PORT": port}))
+    try:
+        with app.app_context():
+            queue()
+            begun = time.monotonic()
+            jobs.run_due()
+            assert time.monotonic() - begun < 5
+            assert jobs.counts()["waiting"] == 1
+    finally:
+        is_over.set()
+        thread.join()
+        listener.close()
+    assert not any(isinstance(one, threading.Timer) for one in threading.enumerate())
+
+
+def test_F7_a_server_that_dies_after_half_a_message_loses_no_mail(
+    make_infra_app: MakeApp, outbox: Callable[[Flask], Flask], server: Controller, sink: Sink
+) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def die() -> None:
+        connection, _ = listener.accept()
+        with connection, connection.makefile("rb") as lines:
+            connection.sendall(b"220 here\r\n")
+            for line in lines:
+                if line.upper().startswith(b"DATA"):
+                    connection.sendall(b"354 go on\r\n")
+                    lines.readline()
+                    return
+                connection.sendall(b"250 ok\r\n")
+
+    thread = threading.Thread(target=die)
+    thread.start()
+    port = str(listener.getsockname()[1])
+    app = outbox(make_infra_app(**smtp_settings(server) | {"SMTP_PORT": port}))
+    with app.app_context():
+        entry_id = queue()
+        jobs.run_due()
+        thread.join()
+        listener.close()
+        assert jobs.counts()["waiting"] == 1
+    app = make_infra_app(**smtp_settings(server))
+    with app.app_context(), clock.shifted(timedelta(hours=1)):
+        jobs.run_due()
+    assert sink.ids() == [f"<{entry_id}@accounts.example.org>"]
 
 
 def test_a_refused_log_in_or_a_server_without_tls_is_for_the_operator_to_mend(

@@ -112,6 +112,7 @@ def test_r101_every_answer_is_guarded(app: Flask, client: Api, admin: Person) ->
         is_public = answer.status == 200 and answer.asked in (
             "GET /openapi.json",
             "GET /.well-known/jwks.json",
+            "GET /problems",
         )
         expected = "public, max-age=300" if is_public else "no-store"
         assert answer.headers["Cache-Control"] == expected, str(answer)

@@ -9,7 +9,9 @@ import pytest
 from tests.servers.server import ROOT
 
 QUICK = {
+    "fuzz": ["--requests", "5000", "--examples", "2"],
     "kill_workers": ["--kills", "5"],
+    "mail": ["--kills", "3", "--mails", "50"],
     "memory": ["--requests", "800"],
     "seed": ["--users", "20000"],
     "timing": ["--samples", "60"],
@@ -19,7 +21,7 @@ QUICK = {
 @pytest.mark.full
 @pytest.mark.parametrize("name", QUICK)
 def test_a_trial_passes_in_small(name: str, postgres_url: str, redis_url: str) -> None:
-    """F9, R44: a table of figures, a verdict, and an exit code."""
+    """F7, F9, F10, R44: a table of figures, a verdict, and an exit code."""
     servers = {"TEST_DATABASE_URL": postgres_url, "TEST_REDIS_URL": redis_url}
     done = subprocess.run(
         [sys.executable, "trials", name, *QUICK[name]],
@@ -27,7 +29,7 @@ def test_a_trial_passes_in_small(name: str, postgres_url: str, redis_url: str) -
         env={"PATH": os.environ["PATH"], "PYTHONPATH": "src", **servers},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,5 +1,6 @@
 """What the service wrote down, read behind the API's back: queued mail and the ledger."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -46,3 +47,11 @@ def with_roles(app: Flask, client: Api, *roles: str, **members: Any) -> Person:
         with app.app_context(), db.unit():
             users.grant(UUID(person.id), role, actor=None, origin=COMMAND_LINE)
     return person
+
+
+def perform(app: Flask, job: Callable[[dict[str, Any], UUID], None], kind: str) -> None:
+    """Do the waiting work of one kind, and none of the mail that comes of it."""
+    for row in rows(app, "outbox"):
+        if row.kind == kind:
+            with app.app_context():
+                job(row.payload, row.id)

@@ -134,6 +134,8 @@ def test_sessions_of_a_person(client: Api, admin: Person) -> None:
     found = admin.get(f"/users/{person.id}/sessions").expect(200).json["sessions"]
     assert len(found) == 2
     assert not any(session["is_current"] for session in found)
+    [own] = admin.get(f"/users/{admin.id}/sessions").expect(200).json["sessions"]
+    assert own["is_current"]
     admin.delete(f"/users/{person.id}/sessions").expect(204)
     assert not person.is_in()
     assert admin.get(f"/users/{person.id}/sessions").json["sessions"] == []

@@ -98,6 +98,11 @@ def test_conditional_requests(client: Api) -> None:
         person.patch("/users/me", {"name": "John"}, headers=headers).expect(412, "version_mismatch")
         person.delete("/users/me", headers=headers).expect(412, "version_mismatch")
     assert person.me() == changed.json
+    now = changed.headers["ETag"]
+    several = {"If-Match": f'"v998", W/{now}'}
+    person.patch("/users/me", {"name": "John"}, headers=several).expect(412, "version_mismatch")
+    several = {"If-Match": f'"v998", {now}'}
+    person.patch("/users/me", {"name": "John"}, headers=several).expect(200)
     person.patch("/users/me", {"name": "John"}, headers={"If-Match": "*"}).expect(200)
 
 

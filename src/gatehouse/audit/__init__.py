@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from gatehouse.audit.routes import blp
-from gatehouse.audit.service import forget, purge, record, record_throttled
+from gatehouse.audit.service import export, forget, purge, record, record_throttled
 from gatehouse.audit.vocabulary import AuditEvent, AuditPermission
 from gatehouse.feature import Feature
 
@@ -20,5 +20,6 @@ feature = Feature(
     permissions=AuditPermission,
     events=AuditEvent,
     periodic={"audit.purge": (timedelta(hours=1), purge)},
+    export=export,
     erase=forget,
 )

@@ -1,12 +1,12 @@
 """All SQL about the ledger, along its primary key wherever time matters."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from threading import Lock
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, delete, func, insert, or_, select, union, update
+from sqlalchemy import Row, Select, and_, delete, func, insert, or_, select, union, update
 
 from gatehouse.audit.models import IS_COUNTED, events
 from gatehouse.core.ids import new_id
@@ -80,6 +80,11 @@ def listed(filters: Mapping[str, Any], *, of: UUID | None) -> Select[Any]:
         bound = UUID(int=first_id(until).int | _BELOW_TIME)
         statement = statement.where(events.c.id <= bound, events.c.occurred_at < until)
     return statement
+
+
+def latest(user_id: UUID, *, limit: int) -> Sequence[Row[Any]]:
+    """Return what a person did or what was done to them, the latest first."""
+    return db.reader.rows(listed({}, of=user_id).order_by(events.c.id.desc()).limit(limit))
 
 
 def count(statement: Select[Any]) -> int:

@@ -27,6 +27,8 @@ from gatehouse.infra.logs import logger
 from gatehouse.settings import settings
 
 WINDOW = timedelta(minutes=10)
+# As many events as an export holds at most, the latest.
+EXPORTED = 10_000
 
 
 def record(
@@ -112,6 +114,12 @@ def purge() -> None:
             return
 
 
+def export(user_id: UUID) -> dict[str, Any]:
+    """Return what a person did and what was done to them, without anybody else's traces."""
+    rows = repository.latest(user_id, limit=EXPORTED)
+    return {"events": [_own(dict(row._mapping), user_id) for row in rows]}
+
+
 def forget(user_id: UUID) -> None:
     """Null address and user agent in what a person did; ids stay. In the present unit."""
     while repository.blank(user_id) == repository.BATCH:
@@ -138,6 +146,15 @@ def _row(
         "request_id": _cleaned(origin.request_id, REQUEST_ID_LENGTH),
         "details": dict(details or {}),
     }
+
+
+def _own(event: dict[str, Any], user_id: UUID) -> dict[str, Any]:
+    """Take out of an event who else was part of it, and where they were."""
+    if event["actor_id"] not in (None, user_id):
+        event |= {"actor_id": None, "address": None, "user_agent": None}
+    if event["subject_id"] != user_id:
+        event |= {"subject_id": None, "target": None}
+    return event
 
 
 def _cleaned(text: str, length: int) -> str:

@@ -19,4 +19,5 @@ feature = Feature(
         recovery.RESET_JOB: recovery.send_reset,
         verification.RESEND_JOB: verification.resend,
     },
+    erase=recovery.forget,
 )

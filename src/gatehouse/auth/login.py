@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy.exc import IntegrityError
+
 from gatehouse import audit, guessing, one_time, roles, sessions, users
 from gatehouse.auth import access_tokens, repository, second_factor
 from gatehouse.auth.errors import InvalidCredentials, PasswordChangeRequired
@@ -53,18 +55,11 @@ def log_in(name: str, password: str, *, origin: Origin) -> Tokens:
     if account is None or not judgement.is_right or not account.is_active:
         _record_failure(judgement, origin=origin)
         raise InvalidCredentials
-    with db.unit():
-        # The account's row before its counter, in the order of a reset.
-        if judgement.new_hash:
-            users.rehash(
-                account.id, verified_hash=account.password_hash, new_hash=judgement.new_hash
-            )
-        guessing.refund(judgement)
-        refusal = _unfinished(account) or second_factor.refusal(account.id)
-        if refusal is None:
-            return tokens_of(_start(account, judgement, origin=origin))
-        _note(AuthEvent.LOGIN_UNFINISHED, account.id, origin=origin, actor_id=account.id)
-    raise refusal
+    try:
+        return _open(account, judgement, origin=origin)
+    except IntegrityError:
+        # Erased while its password was judged, so that no session can refer to it.
+        raise InvalidCredentials from None
 
 
 def refresh(token: str, *, origin: Origin) -> Tokens:
@@ -119,6 +114,23 @@ def tokens_of(session: Session) -> Tokens:
         refresh_token=sessions.refresh_tokens.encode(session),
         expires_in=_expires_in(),
     )
+
+
+def _open(account: Any, judgement: guessing.Judgement, *, origin: Origin) -> Tokens:
+    with db.unit():
+        # The account's row before its counter, in the order of a reset and of an erasure.
+        if judgement.new_hash:
+            users.rehash(
+                account.id, verified_hash=account.password_hash, new_hash=judgement.new_hash
+            )
+        refusal = _unfinished(account) or second_factor.refusal(account.id)
+        session = None if refusal else _start(account, judgement, origin=origin)
+        guessing.refund(judgement)
+        if session is not None:
+            return tokens_of(session)
+        assert refusal is not None
+        _note(AuthEvent.LOGIN_UNFINISHED, account.id, origin=origin, actor_id=account.id)
+    raise refusal
 
 
 def _unfinished(account: Any) -> Refusal | None:

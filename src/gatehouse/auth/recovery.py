@@ -53,6 +53,13 @@ def send_reset(payload: dict[str, Any], _entry_id: UUID) -> None:
         )
 
 
+def forget(user_id: UUID) -> None:
+    """Drop requests for mail that name the person's address alone, in the present unit."""
+    email = repository.email_of(user_id)
+    if email is not None:
+        jobs.forget_naming(email, member="email")
+
+
 def confirm_reset(token: str, new_password: str, *, origin: Origin) -> None:
     """Set a new password by a reset token; raises OneTimeTokenInvalid or a password's refusal.
 

@@ -13,6 +13,7 @@ from gatehouse.infra.hashing import HashQueueFull
 from gatehouse.one_time import OneTimeTokenInvalid, Purpose
 from gatehouse.users import Accepted, EmailTaken
 from gatehouse.web import access
+from gatehouse.web.denials import InvalidToken
 from gatehouse.web.transaction import in_unit
 
 ACCEPTED = {"status": "accepted", "detail": "If the address is an account's, a mail is sent."}
@@ -23,7 +24,8 @@ ACCEPTED = {"status": "accepted", "detail": "If the address is an account's, a m
 @access.one_time(Purpose.VERIFY_EMAIL)
 @blueprint.arguments(VerifyIn, allow_surrogates=True)
 @blueprint.refuses(*GUESSING, OneTimeTokenInvalid, ProofRequired, WrongPassword, EmailTaken)
-@blueprint.response(204)
+@blueprint.refuses(InvalidToken)
+@blueprint.response(204, description="The address is confirmed.")
 def verify_email(body: dict[str, Any]) -> None:
     """Confirm an e-mail address.
 
@@ -45,7 +47,7 @@ def verify_email(body: dict[str, Any]) -> None:
 @access.public
 @blueprint.arguments(EmailIn)
 @in_unit
-@blueprint.response(202, Accepted)
+@blueprint.response(202, Accepted, description="A mail is sent, or not.")
 def resend_verification(body: dict[str, Any]) -> dict[str, str]:
     """Send the verification mail again.
 
@@ -60,7 +62,7 @@ def resend_verification(body: dict[str, Any]) -> dict[str, str]:
 @access.public
 @blueprint.arguments(EmailIn)
 @in_unit
-@blueprint.response(202, Accepted)
+@blueprint.response(202, Accepted, description="A mail is sent, or not.")
 def request_password_reset(body: dict[str, Any]) -> dict[str, str]:
     """Ask for a password reset mail.
 
@@ -75,7 +77,7 @@ def request_password_reset(body: dict[str, Any]) -> dict[str, str]:
 @access.one_time(Purpose.PASSWORD_RESET)
 @blueprint.arguments(ResetConfirmIn)
 @blueprint.refuses(HashQueueFull, OneTimeTokenInvalid)
-@blueprint.response(204)
+@blueprint.response(204, description="The password is set.")
 def confirm_password_reset(body: dict[str, Any]) -> None:
     """Set a new password by a reset token.
 

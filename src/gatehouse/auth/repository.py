@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
+from uuid import UUID
 
 from sqlalchemy import bindparam, select
 
@@ -86,3 +87,9 @@ def by_email(email: str) -> Any:
             User.email_folded == fold(email), User.is_active, User.deleted_at.is_(None)
         )
     )
+
+
+def email_of(user_id: UUID) -> str | None:
+    """Return the address of an account, deleted or not, in the unit."""
+    found: str | None = db.session.scalar(select(User.email).where(User.id == user_id))
+    return found

@@ -11,6 +11,7 @@ from gatehouse.guessing.service import (
     Verified,
     check_current_password,
     clear,
+    export,
     forget,
     judge,
     purge,
@@ -36,5 +37,9 @@ __all__ = [
 ]
 
 feature = Feature(
-    name="guessing", events=GuessingEvent, periodic={"guessing.purge": (timedelta(hours=1), purge)}
+    name="guessing",
+    events=GuessingEvent,
+    periodic={"guessing.purge": (timedelta(hours=1), purge)},
+    export=export,
+    erase=forget,
 )

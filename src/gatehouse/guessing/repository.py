@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    Row,
     and_,
     bindparam,
     case,
@@ -112,6 +113,13 @@ def is_known_place(user_id: Any, place: str, now: datetime) -> ColumnElement[boo
     )
     living = exists().where(Session.user_id == user_id, Session.place == place, is_unended(now))
     return or_(bindparam(None, place).in_(recent), living.correlate_except(Session))
+
+
+def known_places(user_id: UUID) -> Sequence[Row[Any]]:
+    """Return the places from which a person has logged in, the latest first."""
+    columns = KnownPlace.place, KnownPlace.last_used_at
+    statement = select(*columns).where(KnownPlace.user_id == user_id)
+    return db.reader.rows(statement.order_by(KnownPlace.last_used_at.desc()))
 
 
 def places(user_id: UUID) -> Sequence[str]:

@@ -7,6 +7,7 @@ known place has a bucket of their own, so that a stranger's guesses do not shut 
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from gatehouse import audit
@@ -81,6 +82,11 @@ def refund(judgement: Judgement) -> None:
 def remember_place(user_id: UUID, *, origin: Origin) -> None:
     """Make the address of a completed log-in a known place, in the caller's unit."""
     repository.remember_place(user_id, bucket(origin.address), clock.now())
+
+
+def export(user_id: UUID) -> dict[str, Any]:
+    """Return the places from which a person has logged in."""
+    return {"known_places": [dict(row._mapping) for row in repository.known_places(user_id)]}
 
 
 def forget(user_id: UUID) -> None:

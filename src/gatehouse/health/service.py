@@ -11,10 +11,11 @@ logger = structlog.get_logger(__name__)
 
 
 class NotReady(Unavailable):
-    """The database does not answer, or the process is about to stop."""
+    """The database does not answer, or the process is about to stop; `GET /ready` only."""
 
     code = "not_ready"
     title = "The service takes no requests now"
+    remedy = "Send no requests here until it says 200."
 
 
 def readiness() -> str:

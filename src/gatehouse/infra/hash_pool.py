@@ -19,10 +19,14 @@ _WEIGHT = 0.2  # of the newest measurement in the moving estimate
 
 
 class HashQueueFull(Unavailable):
-    """More log-ins arrive than the cores can verify; less work is refused, never weaker work."""
+    """More passwords wait than can be checked in time; nothing was counted.
+
+    Less work is refused, never weaker work done.
+    """
 
     code = "hash_queue_full"
     title = "Too many passwords are being checked now"
+    remedy = "Wait for `Retry-After`."
 
 
 class HashPool:

@@ -53,18 +53,41 @@ class TryLater(Exception):
 
 def run_due(limit: int = 100) -> int:
     """Perform up to `limit` pieces of work that are due and return how many those were."""
-    known = _registry()
-    leases = dict.fromkeys(known.jobs, LEASE) | dict.fromkeys(known.periodic, PERIODIC_LEASE)
     for number in range(limit):
-        if not outbox.is_due(leases):
+        if not _run_next():
             return number
-        with db.unit():
-            claim = outbox.claim(leases)
-        if claim is None:
-            return number
-        if not _mark(claim, _outcome(claim)):
-            logger.warning("job_lease_lost", kind=claim.kind, id=claim.id)
     return limit
+
+
+def run_one(entry_id: UUID) -> bool:
+    """Perform this piece of work if it is due and nobody else is at it; tell whether it was."""
+    return _run_next(entry_id)
+
+
+def due(limit: int) -> list[tuple[UUID, bool]]:
+    """Return the ids of work that is due, and whether each is housekeeping."""
+    known = _registry()
+    rows = outbox.due(leases(), limit=limit)
+    return [(row.id, row.kind in known.periodic) for row in rows]
+
+
+def leases() -> dict[str, timedelta]:
+    """Return every kind that this program can perform, and for how long it is claimed."""
+    known = _registry()
+    return dict.fromkeys(known.jobs, LEASE) | dict.fromkeys(known.periodic, PERIODIC_LEASE)
+
+
+def _run_next(entry_id: UUID | None = None) -> bool:
+    kinds = leases()
+    if not outbox.is_due(kinds, entry_id=entry_id):
+        return False
+    with db.unit():
+        claim = outbox.claim(kinds, entry_id=entry_id)
+    if claim is None:
+        return False
+    if not _mark(claim, _outcome(claim)):
+        logger.warning("job_lease_lost", kind=claim.kind, id=claim.id)
+    return True
 
 
 def ensure_periodic() -> None:

@@ -6,7 +6,9 @@ others left. Looking is one read; a write transaction begins only when something
 
 import random
 import threading
+from importlib import import_module
 from typing import Any
+from uuid import UUID
 
 from flask import Flask
 
@@ -14,7 +16,7 @@ from gatehouse.infra.job_runner import ensure_periodic, run_due
 from gatehouse.infra.logs import logger
 from gatehouse.settings import Settings
 
-EXTENSION = "gatehouse.job_thread"
+EXTENSION, MAKER = "gatehouse.job_thread", "gatehouse.job_thread.maker"
 POLL_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 15.0
 # The answer of the request that woke us goes out first.
@@ -32,7 +34,7 @@ class JobThread(threading.Thread):
         self._failures = 0
         self._is_ready = False
 
-    def wake(self) -> None:
+    def wake(self, _entry_id: UUID) -> None:
         """Say that there may be work."""
         self._woken.set()
 
@@ -73,28 +75,39 @@ class JobThread(threading.Thread):
         return _blurred(POLL_SECONDS)
 
 
+def prepare(app: Flask) -> None:
+    """Choose once what the processes of `app` do about new work; starts no thread.
+
+    Celery is loaded where it is wanted only, and before a preloading server forks.
+    """
+    settings: Settings = app.config["SETTINGS"]
+    if settings.jobs == "embedded":
+        app.extensions[MAKER] = JobThread
+    elif settings.jobs == "celery":
+        app.extensions[MAKER] = import_module("gatehouse.infra.job_messages").JobMessages
+
+
 def start_thread(app: Flask) -> None:
     """Start the thread of this process, once; does nothing with JOBS=off."""
-    settings: Settings = app.config["SETTINGS"]
-    if settings.jobs == "off" or app.extensions.get(EXTENSION) is not None:
+    make = app.extensions.get(MAKER)
+    if make is None or app.extensions.get(EXTENSION) is not None:
         return
-    thread = JobThread(app)
-    app.extensions[EXTENSION] = thread
+    app.extensions[EXTENSION] = thread = make(app)
     thread.start()
 
 
 def stop_thread(app: Flask, *, timeout: float = 5.0) -> None:
     """Stop the thread of this process, if there is one."""
-    thread: JobThread | None = app.extensions.pop(EXTENSION, None)
+    thread: Any = app.extensions.pop(EXTENSION, None)
     if thread is not None:
         thread.stop(timeout=timeout)
 
 
-def wake(app: Flask) -> None:
-    """Wake the thread of this process, if there is one."""
+def wake(app: Flask, entry_id: UUID) -> None:
+    """Tell the thread of this process, if there is one, that a row waits."""
     thread: Any = app.extensions.get(EXTENSION)
     if thread is not None:
-        thread.wake()
+        thread.wake(entry_id)
 
 
 def _blurred(seconds: float) -> float:

@@ -5,8 +5,9 @@ A feature lists the functions of its kinds, and housekeeping that runs every so 
     jobs={"auth.verify_email": resend}                   # resend(payload, entry_id)
     periodic={"one_time.purge": (timedelta(hours=1), purge)}
 
-The row leaves with the commit of the unit that wrote it. In one process a thread of the server
-drains the outbox; `flask jobs run` does the same once.
+The row leaves with the commit of the unit that wrote it. A thread of the server drains the outbox
+(JOBS=embedded), or Celery carries the ids of rows to workers of their own (JOBS=celery);
+`flask jobs run` drains it once.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,9 +26,22 @@ from gatehouse.infra.job_runner import (
     TryLater,
     run_due,
 )
-from gatehouse.infra.job_thread import start_thread, stop_thread, wake
+from gatehouse.infra.job_thread import prepare, start_thread, stop_thread, wake
 from gatehouse.infra.outbox import OutboxEntry, State
-from gatehouse.infra.outbox_desk import counts, forget, of_user, parked, purge, retry
+from gatehouse.infra.outbox_desk import (
+    counts,
+    forget,
+    forget_naming,
+    found,
+    hasten,
+    listed,
+    of_user,
+    parked,
+    purge,
+    purge_before,
+    retry,
+    rows_of,
+)
 
 __all__ = [
     "OutboxEntry",
@@ -38,10 +52,16 @@ __all__ = [
     "declare",
     "enqueue",
     "forget",
+    "forget_naming",
+    "found",
+    "hasten",
     "init_app",
+    "listed",
     "of_user",
     "parked",
+    "purge_before",
     "retry",
+    "rows_of",
     "run_due",
     "start_thread",
     "stop_thread",
@@ -51,6 +71,7 @@ __all__ = [
 def init_app(app: Flask) -> None:
     """Let `app` have work for later; starts no thread."""
     app.extensions[REGISTRY] = Registry()
+    prepare(app)
     declare(app, {}, {"outbox.purge": (timedelta(hours=1), purge)})
 
 
@@ -85,5 +106,5 @@ def enqueue(
     entry_id = outbox.add(kind, payload, user_id=user_id, delay=delay)
     if not delay:
         app = current_app._get_current_object()  # type: ignore[attr-defined]
-        db.after_commit(lambda: wake(app))
+        db.after_commit(lambda: wake(app, entry_id))
     return entry_id

@@ -34,6 +34,7 @@ class NoSigningKey(Unavailable):
 
     code = "no_signing_key"
     title = "There is no key to sign tokens with"
+    remedy = "Wait, and tell the operator: `flask keys generate` makes one."
 
 
 class UnusableKey(ValueError):

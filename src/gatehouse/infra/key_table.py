@@ -50,17 +50,19 @@ class SigningKeyRow(db.Model):
 
 
 class NoSuchKey(NotFound):
-    """No signing key has this kid."""
+    """No signing key has this kid; told at the command line only."""
 
     code = "no_such_key"
     title = "There is no such signing key"
+    remedy = "`flask keys list` names those that there are."
 
 
 class LastSigningKey(Conflict):
-    """Nothing could sign after this key; generate another one first."""
+    """Nothing could sign after this key; told at the command line only."""
 
     code = "last_signing_key"
     title = "This is the only key that signs"
+    remedy = "Make another one first: `flask keys generate`."
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,9 +44,15 @@ class Rule:
 
 
 class RateLimited(TooManyRequests):
-    """A limit holds for this address, account or session."""
+    """One of the named limits is used up."""
 
-    code = "rate_limited"
+    def __init__(self, retry_after_seconds: float, rule: Rule, window: RateLimitItem) -> None:
+        super().__init__(retry_after_seconds)
+        # As draft-ietf-httpapi-ratelimit-headers spells them.
+        self.headers |= {
+            "RateLimit-Policy": f'"{rule.name}";q={window.amount};w={window.get_expiry()}',
+            "RateLimit": f'"{rule.name}";r=0;t={self.headers["Retry-After"]}',
+        }
 
 
 class _Limits:
@@ -114,7 +120,7 @@ def hit(rule: Rule, *key: str) -> None:
     limits = _present()
     for window in limits.windows(rule):
         if not limits.limiter.limiter.hit(window, rule.name, *key):
-            raise RateLimited(_wait(limits, window, rule, key))
+            raise RateLimited(_wait(limits, window, rule, key), rule, window)
 
 
 def test(rule: Rule, *key: str) -> None:
@@ -123,7 +129,7 @@ def test(rule: Rule, *key: str) -> None:
     for window in limits.windows(rule):
         wait = _wait(limits, window, rule, key)
         if wait > _A_MOMENT_SECONDS:
-            raise RateLimited(wait)
+            raise RateLimited(wait, rule, window)
 
 
 def count(rule: Rule, *key: str) -> None:

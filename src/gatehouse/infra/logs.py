@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -104,10 +104,13 @@ _process = Processor(log_lines.as_text)
 _processors: list[Callable[..., Any]] = [_process]
 
 
-def configure(settings: Settings, *, descriptor: int = STANDARD_ERROR) -> None:
+def configure(
+    settings: Settings, *, descriptor: int = STANDARD_ERROR, quiet: Iterable[str] = ()
+) -> None:
     """Send all logs of the process to `descriptor`, in the form that the settings want.
 
-    May be called again, also for loggers that were used before.
+    Of the loggers in `quiet` only warnings are told. May be called again, also for loggers that
+    were used before.
     """
     global _process
     sink.descriptor = descriptor
@@ -129,6 +132,8 @@ def configure(settings: Settings, *, descriptor: int = STANDARD_ERROR) -> None:
         library = logging.getLogger(name)
         library.handlers.clear()
         library.propagate = True
+    for name in quiet:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
 
 
 def bind_request(request_id: str) -> None:

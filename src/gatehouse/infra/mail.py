@@ -119,6 +119,20 @@ def send(to: str, subject: str, text: str, *, html: str | None, message_id: str)
         smtp.deliver(message, sender=sender, recipient=to, settings=settings)
 
 
+def export(user_id: UUID) -> list[dict[str, Any]]:
+    """Return which mail a person was sent or will be; what was in it is not kept."""
+    return [
+        {
+            "id": row.id,
+            "template": row.payload.get("template"),
+            "to": row.payload.get("to"),
+            "state": row.state,
+            "created_at": row.created_at,
+        }
+        for row in jobs.rows_of(user_id, kind=KIND)
+    ]
+
+
 def forget(user_id: UUID) -> None:
     """Delete the waiting and the kept mail of a person, in the present unit."""
     entry_ids = jobs.of_user(user_id, kind=KIND)

@@ -7,7 +7,7 @@ The row alone decides what happens: its state, lease, attempts and next try. Sta
                       -> parked                        given up; `retry` lets it wait again
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -18,6 +18,7 @@ from sqlalchemy import (
     CheckConstraint,
     CursorResult,
     Index,
+    Row,
     String,
     select,
     text,
@@ -30,6 +31,7 @@ from gatehouse.core.ids import new_id
 from gatehouse.infra import db
 
 PERIODIC = "periodic:"
+GRACE = timedelta(seconds=2)
 
 # Spelled out and not bound, so that PostgreSQL sees that the partial index covers it.
 _IS_OPEN = text("state IN ('waiting', 'leased')")
@@ -79,13 +81,25 @@ class Claim:
     was_lost: bool
 
 
-def is_due(kinds: Iterable[str]) -> bool:
-    """Tell whether a row of these kinds wants to be performed; costs no transaction."""
-    return db.reader.scalar(select(OutboxEntry.id).where(*_due(kinds)).limit(1)) is not None
+def is_due(kinds: Iterable[str], *, entry_id: UUID | None = None) -> bool:
+    """Tell whether a row of these kinds, or this one, wants to be performed; no transaction."""
+    statement = select(OutboxEntry.id).where(*_due(kinds, entry_id)).limit(1)
+    return db.reader.scalar(statement) is not None
 
 
-def claim(leases: Mapping[str, timedelta]) -> Claim | None:
-    """Lease the row that is due for longest, or return None; in a unit.
+def due(kinds: Iterable[str], *, limit: int) -> Sequence[Row[Any]]:
+    """Return id and kind of up to `limit` rows that are due, those first that are so for longest.
+
+    A moment's grace leaves out what was written just now, whose message is on its way.
+    """
+    columns = select(OutboxEntry.id, OutboxEntry.kind)
+    is_left = OutboxEntry.available_at <= clock.now() - GRACE
+    statement = columns.where(*_due(kinds, None), is_left).order_by(OutboxEntry.available_at)
+    return db.reader.rows(statement.limit(limit))
+
+
+def claim(leases: Mapping[str, timedelta], *, entry_id: UUID | None = None) -> Claim | None:
+    """Lease the row that is due for longest, or the one with this id, or return None; in a unit.
 
     `leases` names the kinds that the caller can perform, and how long it keeps a row of each.
 
@@ -93,7 +107,7 @@ def claim(leases: Mapping[str, timedelta]) -> Claim | None:
     """
     row = db.session.execute(
         select(OutboxEntry.__table__)
-        .where(*_due(leases))
+        .where(*_due(leases, entry_id))
         .order_by(OutboxEntry.available_at)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -158,5 +172,6 @@ def add(
     return entry.id
 
 
-def _due(kinds: Iterable[str]) -> tuple[Any, ...]:
-    return (_IS_OPEN, OutboxEntry.available_at <= clock.now(), OutboxEntry.kind.in_(kinds))
+def _due(kinds: Iterable[str], entry_id: UUID | None) -> tuple[Any, ...]:
+    due = _IS_OPEN, OutboxEntry.available_at <= clock.now(), OutboxEntry.kind.in_(kinds)
+    return due if entry_id is None else (OutboxEntry.id == entry_id, *due)

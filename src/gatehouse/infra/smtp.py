@@ -1,14 +1,60 @@
 """How a message leaves by SMTP, and which refusal is final."""
 
 import smtplib
+import socket
 import ssl
 from contextlib import suppress
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
+from threading import Timer
+from typing import Any
 from urllib.parse import urlsplit
 
 from gatehouse.infra.job_runner import Permanent, TryLater
 from gatehouse.settings import Settings
+
+# A conversation ends after this, however slowly the server drips its answers: before a worker's
+# limits, and well before the lease of the row.
+LONGEST_SECONDS = 40.0
+
+
+class _Bounded:
+    """Cuts the connection of a server that keeps talking without coming to an end."""
+
+    _timer: Timer | None = None
+
+    def connect(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
+        """Connect, and let the time run."""
+        self._timer = Timer(LONGEST_SECONDS, self._cut)
+        self._timer.daemon = True
+        self._timer.start()
+        try:
+            answer: tuple[int, bytes] = super().connect(*args, **kwargs)  # type: ignore[misc]
+        except BaseException:
+            self._timer.cancel()
+            raise
+        return answer
+
+    def close(self) -> None:
+        """Close the connection; nothing is left to cut."""
+        if self._timer is not None:
+            self._timer.cancel()
+        super().close()  # type: ignore[misc]
+
+    def _cut(self) -> None:
+        connection = getattr(self, "sock", None)
+        if connection is not None:
+            with suppress(OSError):
+                # Of the plain socket: TLS has nothing to say good-bye with.
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+
+class _Server(_Bounded, smtplib.SMTP):
+    """A mail server that is greeted in clear text."""
+
+
+class _TlsServer(_Bounded, smtplib.SMTP_SSL):
+    """A mail server that speaks TLS from the first byte."""
 
 
 def deliver(message: EmailMessage, *, sender: str, recipient: str, settings: Settings) -> None:
@@ -43,11 +89,11 @@ def _connect(settings: Settings) -> smtplib.SMTP:
     timeout = settings.smtp_timeout_seconds
     server: smtplib.SMTP
     if settings.smtp_tls == "tls":
-        server = smtplib.SMTP_SSL(
+        server = _TlsServer(
             settings.smtp_host, settings.smtp_port, own_name, timeout=timeout, context=context
         )
     else:
-        server = smtplib.SMTP(settings.smtp_host, settings.smtp_port, own_name, timeout=timeout)
+        server = _Server(settings.smtp_host, settings.smtp_port, own_name, timeout=timeout)
     try:
         if settings.smtp_tls == "starttls":
             server.starttls(context=context)

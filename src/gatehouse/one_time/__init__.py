@@ -7,6 +7,7 @@ from gatehouse.infra import mail
 from gatehouse.one_time.service import (
     Grant,
     consume,
+    export,
     issue,
     peek,
     purge,
@@ -31,4 +32,9 @@ __all__ = [
 # A queued mail names its token by id; the token itself is made when the mail is.
 mail.register_resolver("one_time", resolve)
 
-feature = Feature(name="one_time", periodic={"one_time.purge": (timedelta(hours=1), purge)})
+feature = Feature(
+    name="one_time",
+    periodic={"one_time.purge": (timedelta(hours=1), purge)},
+    export=export,
+    erase=revoke_all,
+)

@@ -7,6 +7,7 @@ derives the link when it is sent, so no table, queue or log ever holds a token t
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, delete, select, update
@@ -121,6 +122,21 @@ def revoke_all(user_id: UUID) -> None:
         .where(OneTimeToken.user_id == user_id)
         .execution_options(synchronize_session=False)
     )
+
+
+def export(user_id: UUID) -> dict[str, Any]:
+    """Return what links in mail were made for a person, without what makes them work."""
+    columns = (
+        OneTimeToken.purpose,
+        OneTimeToken.address,
+        OneTimeToken.created_at,
+        OneTimeToken.expires_at,
+        OneTimeToken.consumed_at,
+    )
+    rows = db.reader.rows(
+        select(*columns).where(OneTimeToken.user_id == user_id).order_by(OneTimeToken.id)
+    )
+    return {"one_time_tokens": [dict(row._mapping) for row in rows]}
 
 
 def purge() -> None:

@@ -24,10 +24,11 @@ LIFETIMES = {
 
 
 class OneTimeTokenInvalid(Refusal):
-    """The token is unknown, used, expired, replaced by a newer one, or for something else."""
+    """The token of a mail is unknown, used, expired, replaced by a newer one, or not for this."""
 
     code = "one_time_token_invalid"
     title = "The token is not valid"
+    remedy = "Offer to send a new mail."
 
     def __init__(self) -> None:
         super().__init__("Ask for a new one; only the newest works, once, for a short time.")

@@ -12,6 +12,7 @@ from gatehouse.roles.service import (
     by_names,
     ensure_built_in,
     everything,
+    export,
     grant,
     names_of,
     permissions_of,
@@ -49,4 +50,5 @@ feature = Feature(
     blueprints=(blp,),
     permissions=RolePermission,
     events=RoleEvent,
+    export=export,
 )

@@ -80,6 +80,17 @@ def held_by_open(user_id: UUID) -> Sequence[Row[Any]]:
     return db.session.execute(statement).all()
 
 
+def granted_to(user_id: UUID) -> Sequence[Row[Any]]:
+    """Return the names of a person's roles, and when each was granted; outside of any unit."""
+    statement = (
+        select(roles.c.name, user_roles.c.granted_at)
+        .join(user_roles, user_roles.c.role_id == roles.c.id)
+        .where(user_roles.c.user_id == user_id)
+        .order_by(roles.c.name)
+    )
+    return db.reader.rows(statement)
+
+
 def lock_super_admins() -> None:
     """Let one unit at a time decide who is super_admin.
 

@@ -69,7 +69,7 @@ def change(
     *,
     actor: Principal,
     origin: Origin,
-    expected_version: int | None = None,
+    expected_versions: Collection[int] | None = None,
 ) -> Row[Any]:
     """Change the given members of a role; people who have it feel it with their next request.
 
@@ -77,7 +77,7 @@ def change(
     TargetOutranks, RoleExists, or RoleInUse for another name while somebody has it: the name is a
     member of their account, whose version would not change with it.
     """
-    row = _changeable(role_id, expected_version=expected_version)
+    row = _changeable(role_id, expected_versions=expected_versions)
     wanted = dict(values)
     if "permissions" in wanted:
         wanted["permissions"] = _known(wanted["permissions"], kept=row.permissions)
@@ -95,10 +95,14 @@ def change(
 
 
 def delete(
-    role_id: UUID, *, actor: Principal, origin: Origin, expected_version: int | None = None
+    role_id: UUID,
+    *,
+    actor: Principal,
+    origin: Origin,
+    expected_versions: Collection[int] | None = None,
 ) -> None:
     """Delete a role that nobody has; raises as `change` does, and RoleInUse."""
-    row = _changeable(role_id, expected_version=expected_version)
+    row = _changeable(role_id, expected_versions=expected_versions)
     _require_rank(actor, [row.permissions])
     repository.remove(role_id)
     _record(RoleEvent.DELETED, row, actor=actor, origin=origin, permissions=row.permissions)
@@ -138,11 +142,11 @@ def ensure_built_in() -> None:
         repository.put_built_in(name, description, permissions)
 
 
-def _changeable(role_id: UUID, *, expected_version: int | None) -> Row[Any]:
+def _changeable(role_id: UUID, *, expected_versions: Collection[int] | None) -> Row[Any]:
     row = repository.locked(role_id)
     if row is None:
         raise RoleNotFound
-    if expected_version is not None and row.version != expected_version:
+    if expected_versions is not None and row.version not in expected_versions:
         raise PreconditionFailed
     if row.is_built_in:
         raise BuiltInRole
@@ -188,3 +192,8 @@ def _record(
         target=str(row.id),
         details={"name": row.name, **details},
     )
+
+
+def export(user_id: UUID) -> dict[str, Any]:
+    """Return the roles of a person, and since when they have them."""
+    return {"roles": [dict(row._mapping) for row in assignments.granted_to(user_id)]}

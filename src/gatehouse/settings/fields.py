@@ -4,25 +4,16 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Self
 
 from gatehouse.settings import loading
 from gatehouse.settings import values as v
+from gatehouse.settings.declaring import setting as _setting
+from gatehouse.settings.declaring import shown_default
 from gatehouse.settings.values import Network, Secret
-
-
-def _setting(
-    parse: v.Parser, default: Any, text: str, *, shown: str | None = None, file: bool = False
-) -> Any:
-    """Declare a setting: how it is read, its default and its one line of explanation.
-
-    `shown` describes a default that depends on other settings; `file` also allows `NAME_FILE`.
-    """
-    told = {"parse": parse, "default": default, "text": text, "shown": shown, "file": file}
-    return field(metadata=told, repr=not file)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +92,16 @@ class Settings:
         v.integer(1, 600), 1, "Longest wait for a free connection of the pool."
     )
     jobs: str = _setting(
-        v.choice("embedded", "off"), "embedded", "Whether a thread of the server does later work."
+        v.choice("embedded", "celery", "off"),
+        "embedded",
+        "Who does later work: embedded (a thread of the server), celery, or off (flask jobs run).",
+    )
+    broker_url: str | None = _setting(
+        v.broker_url,
+        None,
+        "Where JOBS=celery leaves its messages: redis://, rediss://, amqp:// or amqps://.",
+        shown="REDIS_URL",
+        file=True,
     )
 
     secret_key: Secret = _setting(
@@ -193,6 +193,9 @@ class Settings:
         v.choice("starttls", "tls", "none"), "starttls", "How mail travels encrypted."
     )
     smtp_timeout_seconds: int = _setting(v.integer(1, 120), 10, "Longest wait for the mail server.")
+    docs: bool = _setting(
+        v.boolean, None, "Whether /docs shows Swagger UI.", shown="true; false in production"
+    )
     metrics_token: Secret | None = _setting(
         v.secret, None, "Bearer token of /metrics; unset makes it 404.", file=True
     )
@@ -231,14 +234,4 @@ class Settings:
     def describe(cls) -> Iterator[tuple[str, str, str]]:
         """Give name, default and explanation of every setting, in order."""
         for one in fields(cls):
-            yield one.name.upper(), _shown_default(one), one.metadata["text"]
-
-
-def _shown_default(one: Field[Any]) -> str:
-    """Return the default of a setting as `.env` writes it, or empty text for none."""
-    if one.metadata["shown"] is not None:
-        return str(one.metadata["shown"])
-    default = one.metadata["default"]
-    if isinstance(default, bool):
-        return str(default).lower()
-    return str(default) if isinstance(default, str | int | Path) else ""
+            yield one.name.upper(), shown_default(one), one.metadata["text"]

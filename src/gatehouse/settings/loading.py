@@ -92,12 +92,14 @@ def _complete(found: dict[str, Any]) -> None:
         "threads": 128 if sqlite else 30,
         "public_url": f"http://{_reachable(found['host'])}:{found['port']}",
         "log_format": "json" if production else "console",
+        "docs": not production,
         "shutdown_delay_seconds": 5 if production else 0,
     }
     for name, value in computed.items():
         if found[name] is None:
             found[name] = value
     found["issuer"] = found["issuer"] or found["public_url"]
+    found["broker_url"] = found["broker_url"] or found["redis_url"]
     found["instance_dir"] = found["instance_dir"].absolute()
 
 

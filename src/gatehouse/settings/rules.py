@@ -33,6 +33,11 @@ def _always(found: Found) -> Iterator[Line]:
         sqlite or found["database_read_url"].startswith("sqlite:")
     ):
         yield "DATABASE_READ_URL", "needs PostgreSQL, here and in DATABASE_URL"
+    if found["jobs"] == "celery":
+        if sqlite:
+            yield "JOBS", "celery needs PostgreSQL; on SQLite leave it embedded"
+        if found["broker_url"] is None:
+            yield "BROKER_URL", "is required with JOBS=celery, unless REDIS_URL is set"
     if "*" in found["cors_origins"]:
         if found["cors_credentials"]:
             yield "CORS_ORIGINS", "* cannot be combined with CORS_CREDENTIALS; list the origins"

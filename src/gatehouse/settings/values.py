@@ -163,6 +163,14 @@ def redis_url(raw: str) -> str:
     return raw
 
 
+def broker_url(raw: str) -> str:
+    """The URL of a Redis, a Valkey or an AMQP server."""
+    if not raw.startswith(("unix:///", "redis+socket:///")):
+        schemes = ("redis", "rediss", "amqp", "amqps")
+        split_url(raw, *schemes, like="amqp://user:password@127.0.0.1:5672//")
+    return raw
+
+
 def database_url(raw: str) -> str:
     """The SQLAlchemy URL of a SQLite file or a PostgreSQL database, in one spelling."""
     scheme, _, rest = raw.partition("://")

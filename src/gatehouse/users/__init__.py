@@ -1,5 +1,7 @@
 """People: sign-up, their own profile, and their administration."""
 
+from datetime import timedelta
+
 from gatehouse.feature import Feature
 from gatehouse.users.errors import EmailTaken, LastSuperAdmin
 from gatehouse.users.models import User
@@ -14,6 +16,8 @@ from gatehouse.users.service.administration import (
 )
 from gatehouse.users.service.deletion import delete, restore
 from gatehouse.users.service.email_change import confirm_email_change, mark_verified
+from gatehouse.users.service.erasure import erase, erase_expired, forget
+from gatehouse.users.service.export import sections
 from gatehouse.users.service.mails import ACCOUNT_EXISTS, may_send, queue_link, tell_owner
 from gatehouse.users.service.passwords import (
     assign_password,
@@ -26,6 +30,7 @@ from gatehouse.users.service.registration import create
 from gatehouse.users.service.roles_of import grant, take
 from gatehouse.users.vocabulary import (
     EMAIL_CHANGE,
+    EXPORT,
     MAILS_TO_PERSON,
     SIGN_UP,
     UserEvent,
@@ -50,6 +55,7 @@ __all__ = [
     "create",
     "delete",
     "document",
+    "erase",
     "feature",
     "fold_login_name",
     "found",
@@ -71,6 +77,9 @@ feature = Feature(
     blueprints=(blp,),
     permissions=UserPermission,
     events=UserEvent,
-    limits=(SIGN_UP, EMAIL_CHANGE, MAILS_TO_PERSON),
+    limits=(SIGN_UP, EMAIL_CHANGE, MAILS_TO_PERSON, EXPORT),
     jobs={ACCOUNT_EXISTS: tell_owner},
+    periodic={"users.erase_deleted": (timedelta(hours=1), erase_expired)},
+    export=sections,
+    erase=forget,
 )

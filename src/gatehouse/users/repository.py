@@ -1,10 +1,11 @@
 """All SQL about accounts, as Core columns: no entity is made on any way through this feature."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gatehouse import roles
@@ -73,16 +74,17 @@ def email_owner(email_folded: str) -> Row[Any] | None:
     return owner
 
 
-def locked(user_id: UUID) -> Row[Any] | None:
+def locked(user_id: UUID, *, is_to_go: bool = False) -> Row[Any] | None:
     """Return shown and kept columns of an account, deleted or not, locked until the unit ends.
 
     The lock is the one of an UPDATE that changes no key, so that rows which refer to the account
     can be written meanwhile, and two people who act upon each other do not wait in a circle.
+    For an account that `is_to_go` it is the one of a DELETE.
     """
     statement = (
         select(*PUBLIC_COLUMNS, *_KEPT)
         .where(users.c.id == user_id)
-        .with_for_update(key_share=True, of=users)
+        .with_for_update(key_share=not is_to_go, of=users)
     )
     row: Row[Any] | None = _first(statement)
     return row
@@ -119,7 +121,7 @@ def change(
     user_id: UUID,
     values: Mapping[str, Any],
     *,
-    expected_version: int | None = None,
+    expected_versions: Collection[int] | None = None,
     where: ColumnElement[bool] = _IS_LIVING,
 ) -> bool:
     """Change the named columns only and raise the version; tell whether the account was there.
@@ -133,10 +135,10 @@ def change(
         .values(**values, version=users.c.version + 1, updated_at=clock.now())
         .returning(users.c.id)
     )
-    if expected_version is not None:
-        statement = statement.where(users.c.version == expected_version)
+    if expected_versions is not None:
+        statement = statement.where(users.c.version.in_(expected_versions))
     is_changed = _colliding(statement) is not None
-    if not is_changed and expected_version is not None:
+    if not is_changed and expected_versions is not None:
         raise PreconditionFailed
     return is_changed
 
@@ -152,6 +154,17 @@ def set_columns(
         .returning(users.c.session_epoch)
     )
     return db.session.execute(statement).scalar_one_or_none()
+
+
+def deleted_before(moment: datetime, *, limit: int) -> list[UUID]:
+    """Return the ids of accounts that were deleted before a moment, the longest deleted first."""
+    statement = select(users.c.id).where(users.c.deleted_at < moment).order_by(users.c.deleted_at)
+    return [row.id for row in db.reader.rows(statement.limit(limit))]
+
+
+def remove(user_id: UUID) -> None:
+    """Delete the row of an account, and by its foreign keys what belongs to it."""
+    db.session.execute(delete(users).where(users.c.id == user_id))
 
 
 def _first(statement: Any) -> Any:

@@ -25,6 +25,7 @@ class UserEvent(Event):
     DEACTIVATED = "user.deactivated"
     DELETED = "user.deleted"
     RESTORED = "user.restored"
+    ERASED = "user.erased"
     UNLOCKED = "user.unlocked"
     EMAIL_CHANGE_REQUESTED = "email.change_requested"
     EMAIL_CHANGED = "email.changed"
@@ -36,3 +37,4 @@ class UserEvent(Event):
 SIGN_UP = Rule("sign_up", "60/minute;300/hour")
 EMAIL_CHANGE = Rule("email_change", "20/hour")
 MAILS_TO_PERSON = Rule("mails_to_person", "5/hour")
+EXPORT = Rule("export", "3/hour")

@@ -71,6 +71,6 @@ def raise_epoch(user_id: UUID, *, keep_session_id: UUID | None = None) -> int | 
 
 
 def _admit(user_id: UUID, actor: Principal | None) -> Any:
-    row = profile.living(user_id, expected_version=None)
+    row = profile.living(user_id, expected_versions=None)
     rank.require(actor, UserPermission.UPDATE, target_id=user_id)
     return row

@@ -1,5 +1,6 @@
 """Deleting an account so that it can come back, and bringing it back."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -24,18 +25,18 @@ def delete(
     *,
     actor: Principal | None,
     origin: Origin,
-    expected_version: int | None = None,
+    expected_versions: Collection[int] | None = None,
 ) -> None:
     """Delete an account softly, in the present unit: its sessions end and its names are free."""
     is_own = actor is not None and actor.user_id == user_id
-    profile.living(user_id, expected_version=expected_version)
+    profile.living(user_id, expected_versions=expected_versions)
     rank.require_to_close(actor, None if is_own else UserPermission.DELETE, target_id=user_id)
     values = {
         "deleted_at": clock.now(),
         "session_epoch": users.c.session_epoch + 1,
         "pending_email": None,
     }
-    repository.change(user_id, values, expected_version=expected_version)
+    repository.change(user_id, values, expected_versions=expected_versions)
     sessions.revoke_all(user_id)
     one_time.revoke_all(user_id)
     record(UserEvent.DELETED, user_id, actor=actor, origin=origin)
@@ -46,7 +47,7 @@ def restore(
     *,
     actor: Principal | None,
     origin: Origin,
-    expected_version: int | None = None,
+    expected_versions: Collection[int] | None = None,
 ) -> Row[Any]:
     """Bring a deleted account back, in the present unit; a living one stays as it is.
 
@@ -57,7 +58,7 @@ def restore(
     if row is None:
         raise UserNotFound
     rank.require(actor, UserPermission.DELETE, target_id=user_id)
-    if expected_version not in (None, row.version):
+    if expected_versions is not None and row.version not in expected_versions:
         raise PreconditionFailed
     if row.deleted_at is None:
         return repository.shown(user_id)

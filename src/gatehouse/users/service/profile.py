@@ -1,6 +1,6 @@
 """Changing an account: by its owner, an administrator or the command line."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -33,7 +33,7 @@ def change(
     *,
     actor: Principal | None,
     origin: Origin,
-    expected_version: int | None = None,
+    expected_versions: Collection[int] | None = None,
 ) -> Row[Any]:
     """Change the members that `body` names and return the account; opens its units itself.
 
@@ -49,7 +49,7 @@ def change(
         email_change.admit(user_id, body, is_own=is_own, origin=origin)
     permission = None if is_own and "is_active" not in changes else UserPermission.UPDATE
     with db.unit():
-        row = living(user_id, expected_version=expected_version)
+        row = living(user_id, expected_versions=expected_versions)
         guard = rank.require_to_close if changes.get("is_active") is False else rank.require
         guard(actor, permission, target_id=user_id)
         if not changes:
@@ -57,19 +57,19 @@ def change(
         values = _values(changes, row)
         if "email" in changes:
             email_change.refuse_taken(user_id, changes["email"])
-        repository.change(user_id, values, expected_version=expected_version)
+        repository.change(user_id, values, expected_versions=expected_versions)
         _tell(row, changes, actor=actor, origin=origin)
         if "email" in changes:
             email_change.announce(row, changes["email"], actor=actor, origin=origin)
         return repository.shown(user_id)
 
 
-def living(user_id: UUID, *, expected_version: int | None) -> Row[Any]:
+def living(user_id: UUID, *, expected_versions: Collection[int] | None) -> Row[Any]:
     """Return the locked row of a living account; raises UserNotFound or PreconditionFailed."""
     row = repository.locked(user_id)
     if row is None or row.deleted_at is not None:
         raise UserNotFound
-    if expected_version not in (None, row.version):
+    if expected_versions is not None and row.version not in expected_versions:
         raise PreconditionFailed
     return row
 

@@ -24,13 +24,13 @@ def replace(
     *,
     actor: Principal | None,
     origin: Origin,
-    expected_version: int | None = None,
+    expected_versions: Collection[int] | None = None,
 ) -> Row[Any]:
     """Give a person exactly these roles, in the present unit; in force with the next request.
 
     Raises Unprocessable for unknown names, RoleOutranks, TargetOutranks or LastSuperAdmin.
     """
-    row = profile.living(user_id, expected_version=expected_version)
+    row = profile.living(user_id, expected_versions=expected_versions)
     before, wanted = frozenset(roles.names_of(user_id)), frozenset(names)
     granted, taken = wanted - before, before - wanted
     guard = rank.require_to_close if SUPER_ADMIN in taken and row.is_active else rank.require
@@ -42,21 +42,21 @@ def replace(
             roles.take(user_id, name)
         for name in sorted(granted):
             roles.grant(user_id, name, granted_by=id_of(actor))
-        repository.change(user_id, {}, expected_version=expected_version)
+        repository.change(user_id, {}, expected_versions=expected_versions)
         _tell(row, granted=granted, taken=taken, actor=actor, origin=origin)
     return repository.shown(user_id)
 
 
 def grant(user_id: UUID, name: str, *, actor: Principal | None, origin: Origin) -> Row[Any]:
     """Give a person one role more, in the present unit."""
-    profile.living(user_id, expected_version=None)  # locked before their roles are read
+    profile.living(user_id, expected_versions=None)  # locked before their roles are read
     return replace(user_id, [*roles.names_of(user_id), name], actor=actor, origin=origin)
 
 
 def take(user_id: UUID, name: str, *, actor: Principal | None, origin: Origin) -> Row[Any]:
     """Take one role from a person, in the present unit."""
     refuse_unknown([name])
-    profile.living(user_id, expected_version=None)
+    profile.living(user_id, expected_versions=None)
     remaining = [held for held in roles.names_of(user_id) if held != name]
     return replace(user_id, remaining, actor=actor, origin=origin)
 

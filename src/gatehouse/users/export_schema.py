@@ -1,0 +1,19 @@
+"""How an export looks in JSON."""
+
+from marshmallow import fields
+
+from gatehouse.web.schemas import MOMENT, Schema, Timestamp, told
+
+
+class ExportOut(Schema):
+    """Everything that is kept about a person."""
+
+    exported_at = Timestamp(required=True, metadata=told("When it was gathered.", MOMENT))
+    data = fields.Dict(
+        required=True,
+        metadata=told(
+            "A member for each kind of thing: `account`, `mail`, `roles`, `sessions`, "
+            "`known_places`, `one_time_tokens`, `events`.",
+            {"account": {"email": "ada@example.com"}, "roles": [{"name": "user"}]},
+        ),
+    )

@@ -1,0 +1,102 @@
+"""Which tests judge a mutant, and in which order: the likeliest to notice it come first."""
+
+import json
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+import pytest
+
+# Tests of real servers judge code of other processes, which knows no mutant.
+REAL = {"live", "servers", "postgres_url", "redis_url"}
+# Of a test with more cases that starts the service for each, these are enough here.
+CASES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the first run has shown about a test."""
+
+    item: pytest.Item
+    seconds: float
+    functions: set[str]
+
+
+class Choice:
+    """Who calls which function, and who has noticed which mutants."""
+
+    def __init__(self, seconds: float, verdicts: Path) -> None:
+        self._seconds = seconds
+        self._callers: dict[str, list[Known]] = defaultdict(list)
+        self._kills: dict[str, Counter[str]] = defaultdict(Counter)
+        for line in verdicts.read_text().splitlines():
+            verdict = json.loads(line)
+            if verdict.get("verdict") == "killed":
+                self.note_kill(verdict["name"].partition("__mutmut_")[0], verdict["by"])
+
+    def add(self, item: pytest.Item, seconds: float, functions: set[str]) -> None:
+        """Note which functions a test calls."""
+        for function in functions:
+            self._callers[function].append(Known(item, seconds, functions))
+
+    def note_kill(self, function: str, test: str) -> None:
+        """Note that a test has noticed a mutant of a function."""
+        for like in _likes(function):
+            self._kills[like][test] += 1
+
+    def of(self, function: str) -> list[pytest.Item]:
+        """Return the tests of a function that fit into the time, those that killed most first.
+
+        Kills of the same function count more than those of its module, and these more than
+        others. Tests without any come from every file in turn; within a file those come first
+        that call little else.
+        """
+        files: dict[str, list[Known]] = defaultdict(list)
+        for known in self._callers[function]:
+            files[known.item.nodeid.partition("::")[0]].append(known)
+        for tests in files.values():
+            tests.sort(key=lambda known: (len(known.functions), known.seconds))
+        by_file = sorted(files.values(), key=lambda tests: len(tests[0].functions))
+        in_turn = [known for row in zip_longest(*by_file) for known in row if known is not None]
+        in_turn.sort(
+            key=lambda known: [-self._kills[like][known.item.nodeid] for like in _likes(function)]
+        )
+        chosen, seconds = [], 0.0
+        for known in in_turn:
+            if seconds + known.seconds <= self._seconds or not chosen:
+                chosen.append(known.item)
+                seconds += known.seconds
+        return chosen
+
+
+def fit(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Return the tests that can judge here, with a few cases of those that have many."""
+    tests: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        if not _is_real(item):
+            tests[item.nodeid.partition("[")[0]].append(item)
+    return [item for cases in tests.values() for item in _some(cases)]
+
+
+def is_started(item: pytest.Item) -> bool:
+    """Tell whether a test starts the service, which costs more than most of what it then does."""
+    return "database" in getattr(item, "fixturenames", ())
+
+
+def _likes(function: str) -> tuple[str, str, str]:
+    return function, function.rpartition(".")[0], ""
+
+
+def _is_real(item: pytest.Item) -> bool:
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    return bool(REAL & set(getattr(item, "fixturenames", ()))) or (
+        parameters.get("database") == "postgresql"
+    )
+
+
+def _some(cases: list[pytest.Item]) -> list[pytest.Item]:
+    """Return a few of the cases of a test, from the first to the last."""
+    if len(cases) <= CASES or not is_started(cases[0]):
+        return cases
+    return [cases[number * (len(cases) - 1) // (CASES - 1)] for number in range(CASES)]

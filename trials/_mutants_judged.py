@@ -1,0 +1,208 @@
+"""A plugin of pytest that judges mutants: one session collects, and forks a child for each of them.
+
+The tests run once as they are, which shows who calls which function and how long that takes. Then
+each mutant meets the tests of its function in a child of the process that has everything loaded
+and a database made, until the first of them fails.
+"""
+
+import gc
+import json
+import os
+import selectors
+import shutil
+import signal
+import tempfile
+import time
+import warnings
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from mutmut.mutation.trampoline import set_mutant_under_test
+from mutmut.state import state
+
+from trials._mutants_chosen import Choice, fit, is_started
+
+PLAN = "GATEHOUSE_MUTANTS"
+SLOW_SECONDS = 1.0
+# For one test; more than that is an endless loop or a wait for nobody.
+LIMIT_SECONDS = 30.0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Judge what the plan names."""
+    config.pluginmanager.register(Judge(config, json.loads(Path(os.environ[PLAN]).read_text())))
+
+
+@dataclass
+class Child:
+    """A process that judges a mutant."""
+
+    pid: int
+    mutant: dict[str, str]
+    directory: str
+    tests: int
+    began: float
+    deadline: float
+    said: bytes = b""
+
+
+class Judge:
+    """Learns which tests reach which function, and lets them judge its mutants."""
+
+    def __init__(self, config: pytest.Config, plan: dict[str, object]) -> None:
+        self._config = config
+        self._mutants: list[dict[str, str]] = plan["mutants"]  # type: ignore[assignment]
+        self._jobs = int(str(plan["jobs"]))
+        self._base, self._facts = str(plan["base"]), Path(str(plan["facts"]))
+        self._verdicts = Path(str(plan["verdicts"])).open("a", buffering=1)  # noqa: SIM115 - to the end
+        self._report: pytest.TestReport | None = None
+        self._choice = Choice(float(str(plan["seconds"])), Path(str(plan["verdicts"])))
+        self._children = selectors.DefaultSelector()
+
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        """Leave out what needs a real server, and cases that are many and alike."""
+        chosen = set(fit(items))
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = [item for item in items if item in chosen]
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Remember that a test failed or was skipped."""
+        if not report.passed and self._report is None:
+            self._report = report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Run everything once as it is, then the mutants."""
+        self._learn(session)
+        gc.collect()
+        gc.freeze()
+        waiting = list(reversed(self._mutants))
+        try:
+            while waiting or self._children.get_map():
+                while waiting and len(self._children.get_map()) < self._jobs:
+                    self._start(session, waiting.pop())
+                self._listen()
+        finally:
+            for key in list(self._children.get_map().values()):
+                self._end(key, "stopped")
+        return True
+
+    def _learn(self, session: pytest.Session) -> None:
+        """Find out, or remember, which functions each test calls and how long it takes."""
+        facts = json.loads(self._facts.read_text()) if self._facts.exists() else {}
+        is_warm = False
+        for item in session.items:
+            of = sha256(self._base.encode() + item.path.read_bytes()).hexdigest()[:16]
+            found = facts.get(item.nodeid, {})
+            if found.get("of") != of or (is_started(item) and not is_warm):
+                facts[item.nodeid] = found = {"of": of, **self._measure(session, item)}
+                self._facts.write_text(json.dumps(facts))
+                is_warm = is_warm or is_started(item)
+            if found["is_passed"] and found["seconds"] < SLOW_SECONDS:
+                self._choice.add(item, found["seconds"], set(found["functions"]))
+        _switch_on("")
+
+    def _measure(self, session: pytest.Session, item: pytest.Item) -> dict[str, object]:
+        _switch_on("stats")
+        began = time.process_time()  # what others do on the machine at the moment is no matter
+        is_passed = self._run(session, item)
+        seconds = time.process_time() - began
+        functions = sorted(state()._stats)
+        state()._stats.clear()
+        self._report = None  # what is skipped, or fails without any mutant, judges none
+        return {"seconds": seconds, "functions": functions, "is_passed": is_passed}
+
+    def _run(self, session: pytest.Session, item: pytest.Item) -> bool:
+        """Run a test, keep nothing of it but what belongs to the session; tell if it passed."""
+        item.ihook.pytest_runtest_protocol(item=item, nextitem=session)
+        return self._report is None
+
+    def _start(self, session: pytest.Session, mutant: dict[str, str]) -> None:
+        chosen = self._choice.of(mutant["function"])
+        if not chosen:
+            self._write(mutant, "survived", by="no test reaches it", tests=0, seconds=0.0)
+            return
+        directory = tempfile.mkdtemp(prefix="mutant-", dir=os.environ["TMPDIR"])
+        reading, writing = os.pipe()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # newer Pythons warn of forks beside idle threads
+            pid = os.fork()
+        if pid == 0:
+            self._judge(session, mutant["name"], chosen, writing, directory)
+        os.close(writing)
+        now = time.monotonic()
+        child = Child(pid, mutant, directory, len(chosen), now, now + LIMIT_SECONDS)
+        self._children.register(reading, selectors.EVENT_READ, child)
+
+    def _judge(
+        self,
+        session: pytest.Session,
+        name: str,
+        tests: list[pytest.Item],
+        writing: int,
+        directory: str,
+    ) -> None:
+        """Run the tests in the child until one fails; never returns."""
+        try:
+            os.setpgid(0, 0)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            os.dup2(1, 2)
+            self._config._tmp_path_factory._basetemp = Path(directory)  # type: ignore[attr-defined]
+            _switch_on(name)
+            for item in tests:
+                os.write(writing, b"\n" + item.nodeid.encode())
+                if not self._run(session, item):
+                    os._exit(1)
+            os._exit(0)
+        finally:
+            os._exit(1)  # a mutant that ends the process is seen as well
+
+    def _listen(self) -> None:
+        """Wait until a child says something or has had its time."""
+        now = time.monotonic()
+        deadlines = [key.data.deadline for key in self._children.get_map().values()]
+        if not deadlines:
+            return
+        for key, _ in self._children.select(max(0.0, min(deadlines) - now)):
+            child: Child = key.data
+            if said := os.read(key.fd, 65536):
+                child.said += said
+                child.deadline = time.monotonic() + LIMIT_SECONDS
+            else:
+                self._end(key, None)
+        for key in list(self._children.get_map().values()):
+            if key.data.deadline < time.monotonic():
+                self._end(key, "timeout")
+
+    def _end(self, key: selectors.SelectorKey, verdict: str | None) -> None:
+        child: Child = key.data
+        self._children.unregister(key.fd)
+        os.close(key.fd)
+        if verdict is not None:
+            os.killpg(child.pid, signal.SIGKILL)
+        _, status = os.waitpid(child.pid, 0)
+        shutil.rmtree(child.directory, ignore_errors=True)
+        last = child.said.decode().rpartition("\n")[2]
+        if verdict is None:
+            code = os.waitstatus_to_exitcode(status)
+            verdict = {0: "survived", 1: "killed"}.get(code, "suspicious")
+        if verdict == "killed":
+            self._choice.note_kill(child.mutant["function"], last)
+        if verdict != "stopped":
+            by = "" if verdict == "survived" else last
+            took = time.monotonic() - child.began
+            self._write(child.mutant, verdict, by=by, tests=child.tests, seconds=round(took, 2))
+
+    def _write(self, mutant: dict[str, str], verdict: str, **more: object) -> None:
+        line = {"key": mutant["key"], "name": mutant["name"], "verdict": verdict, **more}
+        self._verdicts.write(json.dumps(line) + "\n")
+
+
+def _switch_on(name: str) -> None:
+    """Put a mutant in its function's place, here and in no program that a test starts."""
+    set_mutant_under_test(name)
+    os.environ.pop("MUTANT_UNDER_TEST", None)

@@ -1,0 +1,95 @@
+"""The mutants: small changes of the code, made by mutmut and written into a copy of the tree.
+
+mutmut keeps all mutants of a function beside it, and a trampoline in its place calls the one that
+is under test: hence no module is loaded anew for a mutant. It leaves out decorated functions and
+what is executed while a module is imported.
+
+Of what mutmut makes, two kinds are left out here and nothing else is, because no promise of the
+service stands in them:
+
+- sentences: strings with a space between two words. They are details of refusals and reasons of
+  exceptions for people, and clients go by `code` (docs/errors.md);
+- the type that `cast` is told, which nothing reads when the program runs.
+"""
+
+import difflib
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import libcst as cst
+from mutmut.mutation.file_mutation import (
+    MutatedFile,
+    Mutation,
+    combine_mutations_to_source,
+    create_mutations,
+)
+from mutmut.utils.format_utils import get_mutant_name, mangled_name_from_mutant_name
+
+_SENTENCE = re.compile(r"\w[,;:.]? \w")
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One change: the name that switches it on, the function that it is in, and what differs.
+
+    `key` stays the same as long as the function and the change do.
+    """
+
+    name: str
+    function: str
+    path: str
+    diff: str
+    key: str
+
+
+def make(tree: Path, path: Path) -> list[Mutant]:
+    """Put the mutants of a module into the module, and return them."""
+    code = path.read_text()
+    module, mutations, *ignored = create_mutations(str(path), code)
+    kept = [mutation for mutation in mutations if not _is_left_out(mutation)]
+    made = combine_mutations_to_source(module, kept, *ignored)
+    path.write_text(made.code)
+    relative = path.relative_to(tree)
+    return [_described(relative, made, name) for name in made.mutant_names]
+
+
+def _described(path: Path, made: MutatedFile, mangled: str) -> Mutant:
+    function = mangled_name_from_mutant_name(mangled)
+    before = _source(made, f"{function}__mutmut_orig", function)
+    after = _source(made, mangled, function)
+    changed = difflib.unified_diff(before, after, str(path), str(path), lineterm="", n=1)
+    text = "\n".join([str(path), *before, *after])
+    return Mutant(
+        name=get_mutant_name(path, mangled),
+        function=get_mutant_name(path, function),
+        path=str(path),
+        diff="\n".join(changed),
+        key=hashlib.sha256(text.encode()).hexdigest()[:16],
+    )
+
+
+def _source(made: MutatedFile, name: str, function: str) -> list[str]:
+    """Return the lines of a generated function under the name of the written one."""
+    span = made.line_span_by_function_name[name]
+    plain = re.split("_|ǁ", function, maxsplit=1)[1].rpartition("ǁ")[2]
+    lines = made.code.splitlines()[span.start - 1 : span.end]
+    return [line.replace(name, plain) for line in lines if line.strip()]
+
+
+def _is_left_out(mutation: Mutation) -> bool:
+    before, after = mutation.original_node, mutation.mutated_node
+    if isinstance(before, cst.SimpleString):
+        return _is_sentence(before)
+    if not isinstance(before, cst.Call) or not isinstance(after, cst.Call):
+        return False
+    kept = {id(argument) for argument in after.args}
+    changed = [argument for argument in before.args if id(argument) not in kept]
+    return any(_is_sentence(argument.value) for argument in changed) or (
+        isinstance(before.func, cst.Name) and before.func.value == "cast"
+    )
+
+
+def _is_sentence(node: cst.CSTNode) -> bool:
+    return isinstance(node, cst.SimpleString) and bool(_SENTENCE.search(node.value))
