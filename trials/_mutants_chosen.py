@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,44 +21,47 @@ class Known:
 
     item: pytest.Item
     seconds: float
-    functions: set[str]
+    breadth: int
 
 
 class Choice:
-    """Who calls which function, and who has noticed which mutants."""
+    """Who reaches which line, and who has noticed which mutants."""
 
     def __init__(self, seconds: float, verdicts: Path) -> None:
         self._seconds = seconds
-        self._callers: dict[str, list[Known]] = defaultdict(list)
+        self._visitors: dict[tuple[str, int], list[Known]] = defaultdict(list)
         self._kills: dict[str, Counter[str]] = defaultdict(Counter)
         for line in verdicts.read_text().splitlines():
             verdict = json.loads(line)
             if verdict.get("verdict") == "killed":
                 self.note_kill(verdict["name"].partition("__mutmut_")[0], verdict["by"])
 
-    def add(self, item: pytest.Item, seconds: float, functions: set[str]) -> None:
-        """Note which functions a test calls."""
-        for function in functions:
-            self._callers[function].append(Known(item, seconds, functions))
+    def add(self, item: pytest.Item, seconds: float, lines: dict[str, list[int]]) -> None:
+        """Note which lines of which files a test reaches."""
+        known = Known(item, seconds, sum(map(len, lines.values())))
+        for path, numbers in lines.items():
+            for number in numbers:
+                self._visitors[path, number].append(known)
 
     def note_kill(self, function: str, test: str) -> None:
         """Note that a test has noticed a mutant of a function."""
         for like in _likes(function):
             self._kills[like][test] += 1
 
-    def of(self, function: str) -> list[pytest.Item]:
-        """Return the tests of a function that fit into the time, those that killed most first.
+    def of(self, mutant: dict[str, Any]) -> list[pytest.Item]:
+        """Return the tests of a line that fit into the time, those that killed most first.
 
         Kills of the same function count more than those of its module, and these more than
         others. Tests without any come from every file in turn; within a file those come first
-        that call little else.
+        that reach little else.
         """
+        function = mutant["function"]
         files: dict[str, list[Known]] = defaultdict(list)
-        for known in self._callers[function]:
+        for known in self._reaching(mutant):
             files[known.item.nodeid.partition("::")[0]].append(known)
         for tests in files.values():
-            tests.sort(key=lambda known: (len(known.functions), known.seconds))
-        by_file = sorted(files.values(), key=lambda tests: len(tests[0].functions))
+            tests.sort(key=lambda known: (known.breadth, known.seconds))
+        by_file = sorted(files.values(), key=lambda tests: tests[0].breadth)
         in_turn = [known for row in zip_longest(*by_file) for known in row if known is not None]
         in_turn.sort(
             key=lambda known: [-self._kills[like][known.item.nodeid] for like in _likes(function)]
@@ -68,6 +72,17 @@ class Choice:
                 chosen.append(known.item)
                 seconds += known.seconds
         return chosen
+
+    def _reaching(self, mutant: dict[str, Any]) -> list[Known]:
+        """Return the tests that reach the changed line, or what is nearest to it.
+
+        An expression of several lines is seen in some of them only, and a signature in none.
+        """
+        first, last, changed = mutant["lines"]
+        for number in (*range(changed, first - 1, -1), *range(changed, last + 1)):
+            if found := self._visitors.get((mutant["path"], number)):
+                return found
+        return []
 
 
 def fit(items: list[pytest.Item]) -> list[pytest.Item]:

@@ -1,7 +1,7 @@
 """A plugin of pytest that judges mutants: one session collects, and forks a child for each of them.
 
-The tests run once as they are, which shows who calls which function and how long that takes. Then
-each mutant meets the tests of its function in a child of the process that has everything loaded
+The tests run once as they are, which shows who reaches which line and how long that takes. Then
+each mutant meets the tests of its line in a child of the process that has everything loaded
 and a database made, until the first of them fails.
 """
 
@@ -17,10 +17,11 @@ import warnings
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
+import coverage
 import pytest
 from mutmut.mutation.trampoline import set_mutant_under_test
-from mutmut.state import state
 
 from trials._mutants_chosen import Choice, fit, is_started
 
@@ -40,7 +41,7 @@ class Child:
     """A process that judges a mutant."""
 
     pid: int
-    mutant: dict[str, str]
+    mutant: dict[str, Any]
     directory: str
     tests: int
     began: float
@@ -51,14 +52,20 @@ class Child:
 class Judge:
     """Learns which tests reach which function, and lets them judge its mutants."""
 
-    def __init__(self, config: pytest.Config, plan: dict[str, object]) -> None:
+    def __init__(self, config: pytest.Config, plan: dict[str, Any]) -> None:
         self._config = config
-        self._mutants: list[dict[str, str]] = plan["mutants"]  # type: ignore[assignment]
-        self._jobs = int(str(plan["jobs"]))
-        self._base, self._facts = str(plan["base"]), Path(str(plan["facts"]))
-        self._verdicts = Path(str(plan["verdicts"])).open("a", buffering=1)  # noqa: SIM115 - to the end
+        self._mutants: list[dict[str, Any]] = plan["mutants"]
+        self._jobs = plan["jobs"]
+        self._base, self._facts = plan["base"], Path(plan["facts"])
+        self._verdicts = Path(plan["verdicts"]).open("a", buffering=1)  # noqa: SIM115 - to the end
         self._report: pytest.TestReport | None = None
-        self._choice = Choice(float(str(plan["seconds"])), Path(str(plan["verdicts"])))
+        self._choice = Choice(plan["seconds"], Path(plan["verdicts"]))
+        self._coverage = coverage.Coverage(
+            data_file=None,
+            config_file=False,
+            include=[str(Path(path).resolve()) for path in plan["paths"]],
+        )
+        self._coverage.set_option("run:disable_warnings", ["no-data-collected", "already-imported"])
         self._children = selectors.DefaultSelector()
 
     def pytest_collection_modifyitems(
@@ -92,7 +99,7 @@ class Judge:
         return True
 
     def _learn(self, session: pytest.Session) -> None:
-        """Find out, or remember, which functions each test calls and how long it takes."""
+        """Find out, or remember, which lines each test reaches and how long it takes."""
         facts = json.loads(self._facts.read_text()) if self._facts.exists() else {}
         is_warm = False
         for item in session.items:
@@ -103,26 +110,26 @@ class Judge:
                 self._facts.write_text(json.dumps(facts))
                 is_warm = is_warm or is_started(item)
             if found["is_passed"] and found["seconds"] < SLOW_SECONDS:
-                self._choice.add(item, found["seconds"], set(found["functions"]))
-        _switch_on("")
+                self._choice.add(item, found["seconds"], found["lines"])
 
-    def _measure(self, session: pytest.Session, item: pytest.Item) -> dict[str, object]:
-        _switch_on("stats")
+    def _measure(self, session: pytest.Session, item: pytest.Item) -> dict[str, Any]:
+        self._coverage.erase()
         began = time.process_time()  # what others do on the machine at the moment is no matter
-        is_passed = self._run(session, item)
+        with self._coverage.collect():
+            is_passed = self._run(session, item)
         seconds = time.process_time() - began
-        functions = sorted(state()._stats)
-        state()._stats.clear()
         self._report = None  # what is skipped, or fails without any mutant, judges none
-        return {"seconds": seconds, "functions": functions, "is_passed": is_passed}
+        data = self._coverage.get_data()
+        lines = {os.path.relpath(path): data.lines(path) for path in data.measured_files()}
+        return {"seconds": seconds, "lines": lines, "is_passed": is_passed}
 
     def _run(self, session: pytest.Session, item: pytest.Item) -> bool:
         """Run a test, keep nothing of it but what belongs to the session; tell if it passed."""
         item.ihook.pytest_runtest_protocol(item=item, nextitem=session)
         return self._report is None
 
-    def _start(self, session: pytest.Session, mutant: dict[str, str]) -> None:
-        chosen = self._choice.of(mutant["function"])
+    def _start(self, session: pytest.Session, mutant: dict[str, Any]) -> None:
+        chosen = self._choice.of(mutant)
         if not chosen:
             self._write(mutant, "survived", by="no test reaches it", tests=0, seconds=0.0)
             return
@@ -197,7 +204,7 @@ class Judge:
             took = time.monotonic() - child.began
             self._write(child.mutant, verdict, by=by, tests=child.tests, seconds=round(took, 2))
 
-    def _write(self, mutant: dict[str, str], verdict: str, **more: object) -> None:
+    def _write(self, mutant: dict[str, Any], verdict: str, **more: object) -> None:
         line = {"key": mutant["key"], "name": mutant["name"], "verdict": verdict, **more}
         self._verdicts.write(json.dumps(line) + "\n")
 

@@ -32,14 +32,17 @@ _SENTENCE = re.compile(r"\w[,;:.]? \w")
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One change: the name that switches it on, the function that it is in, and what differs.
+    """One change: the name that switches it on, where it is, and what differs.
 
-    `key` stays the same as long as the function and the change do.
+    `lines` are the first and the last line of the unchanged function in the file that was
+    written, and the one that the mutant changes. `key` stays the same as long as the function
+    and the change do.
     """
 
     name: str
     function: str
     path: str
+    lines: tuple[int, int, int]
     diff: str
     key: str
 
@@ -59,12 +62,16 @@ def _described(path: Path, made: MutatedFile, mangled: str) -> Mutant:
     function = mangled_name_from_mutant_name(mangled)
     before = _source(made, f"{function}__mutmut_orig", function)
     after = _source(made, mangled, function)
+    pairs = zip(before, after, strict=False)
+    first = next((n for n, (one, other) in enumerate(pairs) if one != other), len(after) - 1)
+    span = made.line_span_by_function_name[f"{function}__mutmut_orig"]
     changed = difflib.unified_diff(before, after, str(path), str(path), lineterm="", n=1)
     text = "\n".join([str(path), *before, *after])
     return Mutant(
         name=get_mutant_name(path, mangled),
         function=get_mutant_name(path, function),
         path=str(path),
+        lines=(span.start, span.end, span.start + first),
         diff="\n".join(changed),
         key=hashlib.sha256(text.encode()).hexdigest()[:16],
     )
@@ -74,8 +81,7 @@ def _source(made: MutatedFile, name: str, function: str) -> list[str]:
     """Return the lines of a generated function under the name of the written one."""
     span = made.line_span_by_function_name[name]
     plain = re.split("_|ǁ", function, maxsplit=1)[1].rpartition("ǁ")[2]
-    lines = made.code.splitlines()[span.start - 1 : span.end]
-    return [line.replace(name, plain) for line in lines if line.strip()]
+    return [line.replace(name, plain) for line in made.code.splitlines()[span.start - 1 : span.end]]
 
 
 def _is_left_out(mutation: Mutation) -> bool:

@@ -1,9 +1,7 @@
 """F7, F10: no mail is lost over 200 kills of workers and an outage of the mail server."""
 
 import argparse
-import os
 import random
-import signal
 import sys
 import tempfile
 import threading
@@ -22,14 +20,15 @@ from gatehouse.infra import db, mail
 from gatehouse.infra.jobs import OutboxEntry, State
 from gatehouse.settings import Settings
 from tests.servers.server import free_port
-from tests.support import smtp_sink, started, workers
+from tests.support import smtp_sink, started
 from tests.support.api import PASSWORD, Api
 from tests.support.databases import application
 from tests.support.smtp_sink import Sink
-from tests.support.started import ADMIN, Started
+from tests.support.started import ADMIN
 from trials import _shared
+from trials._victims import Celery, Gunicorn
 
-CLIENTS, PROCESSES = 4, 4
+CLIENTS = 4
 # A mail takes this long at the least, so that a kill meets it in every state.
 DATA_SECONDS = 0.03
 OUTAGE_SECONDS = 20.0
@@ -88,61 +87,6 @@ class Clients:
                 db.session.flush()
                 self.rolled_back.append(email)
                 raise Killed
-
-
-class Gunicorn:
-    """The processes of the server itself, whose threads send the mail (JOBS=embedded)."""
-
-    def __init__(self, program: Started) -> None:
-        self._main = program.process.pid
-
-    def kill(self, _number: int) -> None:
-        """Kill a random process and wait for its successor."""
-        kill_child(self._main, wanted=2)
-
-    def stop(self) -> None:
-        """Leave the server to whoever started it."""
-
-
-class Celery:
-    """A worker with several processes, and two beats; now and then the worker dies as a whole."""
-
-    def __init__(self, home: Path, variables: dict[str, str]) -> None:
-        self._home, self._variables = home, variables
-        self._stack, self._worker = ExitStack(), ExitStack()
-        for _ in range(2):
-            self._stack.enter_context(self._run("beat"))
-        self._start()
-
-    def kill(self, number: int) -> None:
-        """Kill a random process of the worker, every tenth time its main one."""
-        if number % 10 == 9:
-            os.kill(self._main, signal.SIGKILL)
-            self._worker.close()
-            self._start()
-        else:
-            kill_child(self._main, wanted=PROCESSES)
-
-    def stop(self) -> None:
-        """Stop them as an operator does."""
-        self._worker.close()
-        self._stack.close()
-
-    def _start(self) -> None:
-        worker = self._run("worker", "--concurrency", str(PROCESSES))
-        self._main = self._worker.enter_context(worker).pid
-
-    def _run(self, role: str, *words: str) -> workers.Running:
-        return workers.celery(role, *words, directory=self._home, environ=self._variables)
-
-
-def kill_child(main: int, *, wanted: int) -> None:
-    """Kill a random child of a process that has as many as it should."""
-    while len(before := _shared.children(main)) < wanted:
-        time.sleep(0.005)
-    os.kill(random.choice(before), signal.SIGKILL)
-    while not set(_shared.children(main)) - set(before):
-        time.sleep(0.005)
 
 
 def open_rows(app: Flask) -> int:

@@ -57,6 +57,7 @@ def main() -> int:
         for path in _modules(tree / "src" / "gatehouse" / place)
         for mutant in _mutants_made.make(tree, path)
     ]
+    paths = sorted({mutant.path for mutant in mutants})
     mutants = [mutant for mutant in mutants if options.only in mutant.path]
     random.Random(1).shuffle(mutants)  # so that what is judged first speaks for all
     mutants = mutants[: options.sample]
@@ -69,6 +70,7 @@ def main() -> int:
             written.write(json.dumps({"tree": fingerprint}) + "\n")
         plan = {
             "mutants": [asdict(mutant) for mutant in waiting],
+            "paths": paths,
             "jobs": options.jobs,
             "seconds": options.seconds,
             "verdicts": str(verdicts),
@@ -139,43 +141,44 @@ def _judge(directory: Path, plan: dict[str, Any]) -> None:
     temporary = directory / "tmp"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": "src", "TMPDIR": str(temporary)}
-    environment[VARIABLE] = json.dumps({"missing": SERVERS})
-    # The path of a test is no path of a module here: importlib mode, and no cache beside the tree.
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-s",
-        "-p",
-        "no:xdist",
-        "-p",
-        "no:cacheprovider",
-    ]
-    command += ["-p", "trials._mutants_judged", *(f"tests/{name}" for name in TESTS)]
-    command = [word for word in command if word[:6] != "tests/" or (tree / word).exists()]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": "src",
+        "TMPDIR": str(temporary),
+        VARIABLE: json.dumps({"missing": SERVERS}),
+        PLAN: str(directory / "plan.json"),
+    }
+    plugins = ("no:xdist", "no:cacheprovider", "trials._mutants_judged")
+    options = ["-q", "-s", *(f"-p{name}" for name in plugins)]
+    tests = [f"tests/{name}" for name in TESTS if (tree / "tests" / name).exists()]
     log = directory / "pytest.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            command,
+            [sys.executable, "-m", "pytest", *options, *tests],
             cwd=tree,
-            env={**environment, PLAN: str(directory / "plan.json")},
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-        while True:
-            try:
-                code = process.wait(timeout=60)
-                break
-            except subprocess.TimeoutExpired:
-                lines = verdicts.read_text().splitlines()[before:]
-                noticed = sum(json.loads(line)["verdict"] in DETECTED for line in lines)
-                print(f"  {len(lines)} of {len(plan['mutants'])}, noticed {noticed}", flush=True)
+    try:
+        while (code := _ended(process)) is None:
+            lines = verdicts.read_text().splitlines()[before:]
+            noticed = sum(json.loads(line)["verdict"] in DETECTED for line in lines)
+            print(f"  {len(lines)} of {len(plan['mutants'])}, noticed {noticed}", flush=True)
+    finally:
+        process.terminate()
     shutil.rmtree(temporary, ignore_errors=True)
     if code:
         sys.exit(f"pytest ended with {code}; see {log}\n" + log.read_text()[-2000:])
+
+
+def _ended(process: subprocess.Popen[bytes]) -> int | None:
+    """Return the exit code of a process, None if it has none after a minute."""
+    try:
+        return process.wait(timeout=60)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def _report(mutants: list[Mutant], known: dict[str, Any], seconds: float) -> int:

@@ -105,6 +105,7 @@ class Desk(World):
         """Bring an account back; its sessions stay ended."""
         caller = self.caller(token)
         self.require(caller, "users:delete")
+        self.require_kept(target)
         self.require_rank(caller, target)
         self.require_version(target, version)
         if target.deleted_at is None:
@@ -119,6 +120,35 @@ class Desk(World):
         target.epoch += 1
         target.change(self.now)
         self.record("user.restored", caller, target)
+
+    def erase(self, token: Token, target: Account, version: int | None) -> None:
+        """Erase an account for good, deleted or not."""
+        caller = self.caller(token)
+        self.require(caller, "users:delete")
+        self.require_fresh(token)
+        self.require_kept(target)
+        self.require_rank(caller, target)
+        if target.is_open:
+            self.require_another(target)
+        self.require_version(target, version)
+        self._forget(caller, target)
+
+    def keep_house(self) -> None:
+        """Erase whoever was deleted too long ago, the longest deleted first."""
+        deleted = ((a.deleted_at, a.id, a) for a in self.accounts if not a.is_erased)
+        for deleted_at, _, account in sorted(one for one in deleted if one[0]):
+            if self.now - deleted_at > RETENTION:
+                self._forget(None, account)
+
+    def _forget(self, caller: Account | None, target: Account) -> None:
+        target.deleted_at, target.is_erased = self.now, True
+        self.end_sessions(target)
+        self.kill_links(target)
+        self.counters.clear(target)
+        for account in self.accounts:
+            if account.created_by is target:
+                account.created_by = None
+        self.record("user.erased", caller, target)
 
     def assign(
         self, token: Token, target: Account, roles: frozenset[str], version: int | None
@@ -173,7 +203,8 @@ class Desk(World):
         """Return which accounts a list shows."""
         self.require(self.caller(token), "users:read")
         are_living = not filters.get("deleted", False)
-        found = [account for account in self.accounts if account.is_living is are_living]
+        kept = [account for account in self.accounts if not account.is_erased]
+        found = [account for account in kept if account.is_living is are_living]
         for member in ("is_active", "is_verified"):
             if member in filters:
                 found = [one for one in found if getattr(one, member) is filters[member]]

@@ -71,6 +71,11 @@ class Entrance(World):
         """End the caller's session."""
         self.end_session(token, token.session)
 
+    def own_sessions(self, token: Token) -> set[tuple[str, bool]]:
+        """Return the ids of the caller's living sessions, and whether each is the present one."""
+        found = self.sessions_of(self.caller(token))
+        return {(session.id, session is token.session) for session in found}
+
     def end_session(self, token: Token, session: Session) -> None:
         """End one of the caller's sessions."""
         account = self.caller(token)

@@ -23,7 +23,8 @@ class Machine(MailRules, AdministrationRules):
 
     @rule(duration=st.sampled_from(PASSING), is_house_kept=st.booleans())
     def time_passes(self, duration: dict[str, int], is_house_kept: bool) -> None:
-        """Let time pass; housekeeping removes what is over, and nobody sees a difference."""
+        """Let time pass; housekeeping erases whoever was deleted long ago, and all else unseen."""
         self.let_pass(**duration)
         if is_house_kept:
+            self.model.keep_house()
             self.service.keep_house()

@@ -50,6 +50,7 @@ class Account:
     must_change: bool = False
     created_by: "Account | None" = None
     deleted_at: datetime | None = None
+    is_erased: bool = False
     epoch: int = 1
     version: int = 1
     id: str = ""

@@ -82,6 +82,11 @@ class World:
             raise Refused(404, "user_not_found")
         self.require_version(target, version)
 
+    def require_kept(self, target: Account) -> None:
+        """Refuse an account that is gone for good."""
+        if target.is_erased:
+            raise Refused(404, "user_not_found")
+
     def require_version(self, target: Account, version: int | None) -> None:
         """Refuse where If-Match names another version."""
         if version not in (None, target.version):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from flask import Flask
 
 from gatehouse.web.access import Kind
@@ -253,6 +254,7 @@ def spellings(path: str) -> list[str]:
     ]
 
 
+@pytest.mark.settings(LIMITS="export=1000/hour")
 def test_r82_every_spelling_of_a_path_is_the_path_or_none(
     app: Flask, client: Api, admin: Person
 ) -> None:

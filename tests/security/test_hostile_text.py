@@ -294,7 +294,10 @@ def test_r90_odd_ids(app: Flask, client: Api, admin: Person) -> None:
             for visitor in (admin, person, client):
                 answer = within(1, partial(visitor.request, door.method, path, json=sample))
                 assert refused(answer).status in (401, 403, 404, 405, 422), str(answer)
-                assert visitor is not admin or answer.status in (404, 405), str(answer)
+                # What has no name refuses the body before it looks for the id.
+                is_nameless = door.method == "PATCH" and "name" in answer.json.get("errors", {})
+                is_absent = answer.status in (404, 405) or is_nameless
+                assert visitor is not admin or is_absent, str(answer)
     assert stored.account(app, person.id) == before
 
 
