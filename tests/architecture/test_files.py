@@ -61,7 +61,7 @@ def test_only_lists_counts_and_the_ledger_read_the_replica() -> None:
         "src/gatehouse/audit/routes.py",
         "src/gatehouse/roles/repository.py",
         "src/gatehouse/roles/routes.py",
-        "src/gatehouse/cli/doctor/database.py",
+        "src/gatehouse/cli/doctor/replica.py",
         "src/gatehouse/users/listing.py",
         "src/gatehouse/users/routes/collection.py",
     }

@@ -52,12 +52,17 @@ DOORS = {
     "DELETE /roles/<uuid:role_id>": "permission roles:write, fresh, no_api_key",
     "GET /permissions": "permission roles:read",
     "GET /audit-events": "user",
+    f"POST {ME}/avatar": "user",
+    f"POST {ME}/avatar/confirm": "user",
+    f"DELETE {ME}/avatar": "user",
 }
 ROOT_DOORS = {
     "GET /health": "public",
     "GET /ready": "public",
     "GET /openapi.json": "public",
     "GET /.well-known/jwks.json": "public",
+    "GET /metrics": "metrics_token",
+    "GET /": "public",
     "GET /verify-email": "public",
     "GET /reset-password": "public",
     "GET /forgot-password": "public",
@@ -65,6 +70,9 @@ ROOT_DOORS = {
     "GET /problems/<code>": "public",
     "GET /docs": "public",
     "GET /pages/<digest>/<name>": "public",
+    "GET /uploads/avatars/<name>": "public",
+    # By a URL that was signed for one person, who gets ten an hour.
+    "PUT /uploads/<container>/<path:blob>": "one_time upload",
 }
 # What anybody may call without a limit by address: it costs next to nothing and changes nothing.
 UNLIMITED = {*ROOT_DOORS}

@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from flask import Flask
+from kombu.exceptions import OperationalError
 from sqlalchemy import RowMapping, select
 
 from gatehouse.infra import db, job_celery, job_messages, job_runner, jobs, mail, smtp
@@ -22,7 +24,7 @@ from gatehouse.infra.jobs import OutboxEntry, State
 from gatehouse.settings import Settings, SettingsError
 from tests.servers import redis
 from tests.servers.server import ROOT, free_port
-from tests.support import smtp_sink, workers
+from tests.support import certificates, smtp_sink, workers
 from tests.support.databases import Database, PostgreSql, application
 from tests.support.environment import environ
 from tests.support.smtp_sink import Sink
@@ -305,6 +307,35 @@ def test_the_broker_is_redis_unless_another_is_named(tmp_path: Path) -> None:
     assert settings.broker_url == amqp
     assert amqp not in repr(settings)
     assert job_celery.make(settings).conf.broker_use_ssl
+
+
+@pytest.mark.parametrize("scheme", ["rediss", "amqps"])
+@pytest.mark.parametrize("is_vouched_for", [True, False])
+def test_a_broker_proves_its_name(
+    scheme: str, is_vouched_for: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither ids nor the password go to somebody who only listens at its address."""
+    certificate, context = certificates.make(tmp_path, host="127.0.0.2")
+    if is_vouched_for:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def accept() -> None:
+            with suppress(OSError), listener.accept()[0] as connection:
+                context.wrap_socket(connection, server_side=True).recv(1)
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        url = f"{scheme}://name:password@127.0.0.1:{listener.getsockname()[1]}/"
+        present = {"JOBS": "celery", "BROKER_URL": url}
+        variables = environ(tmp_path, "postgresql://127.0.0.1/none", **present)
+        celery = job_celery.make(Settings.load(variables))
+        with (
+            celery.connection_for_write() as connection,
+            pytest.raises(OperationalError, match="CERTIFICATE_VERIFY_FAILED"),
+        ):
+            connection.ensure_connection(max_retries=0, timeout=5)
+        thread.join(timeout=5)
 
 
 def test_a_worker_is_refused_where_jobs_are_embedded(house: House, tmp_path: Path) -> None:

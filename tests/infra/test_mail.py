@@ -20,7 +20,7 @@ from gatehouse.core import clock
 from gatehouse.infra import db, jobs, logs, mail, smtp
 from gatehouse.infra.jobs import Permanent
 from tests.infra.conftest import MakeApp
-from tests.support import smtp_sink
+from tests.support import certificates, smtp_sink
 from tests.support.smtp_sink import Sink, read
 
 TOKEN = "0191d0c0-0000-7000-8000-123456789abc.3f9c2b7a61d04e88"
@@ -200,6 +200,21 @@ def test_R94_what_a_person_chose_is_inert_in_both_parts(app: Flask, sink: Sink) 
     assert "&lt;script&gt;alert(1)&lt;/script&gt;{{7*7}}" in html
 
 
+@pytest.mark.parametrize("template", ["verify_email", "password_reset", "email_change_confirm"])
+def test_what_programs_need_stands_in_the_text_alone(
+    app: Flask, sink: Sink, template: str
+) -> None:
+    with app.app_context():
+        queue(template, one_time={"id": TOKEN})
+        jobs.run_due()
+    (message,) = sink.messages
+    plain, html = text_of(message), text_of(message, "html")
+    assert "/api/v1/auth/" in plain
+    assert "/api/v1/" not in html
+    assert html.count("#token=") == 2, "the link, and its words"
+    assert "\n\n\n" not in plain
+
+
 def test_without_a_mail_server_a_mail_is_a_file_of_ours_that_the_log_names(
     file_app: Flask, tmp_path: Path
 ) -> None:
@@ -376,3 +391,35 @@ def test_a_refused_log_in_or_a_server_without_tls_is_for_the_operator_to_mend(
         assert jobs.run_due() == 3
         assert jobs.counts()["done"] == 3
     assert len(sink.envelopes) == 3
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2"])
+def test_mail_travels_by_starttls_to_a_server_that_proves_its_name(
+    host: str,
+    make_infra_app: MakeApp,
+    outbox: Callable[[Flask], Flask],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With a log-in; neither it nor a mail is told to whoever cannot prove their name."""
+    certificate, context = certificates.make(tmp_path, host=host)
+    sink = Sink()
+    with smtp_sink.serving(sink, tls_context=context, require_starttls=True) as tls_server:
+        change = {
+            "SMTP_TLS": "starttls",
+            "SMTP_USER": "gatehouse",
+            "SMTP_PASSWORD": smtp_sink.PASSWORD,
+        }
+        app = outbox(make_infra_app(**smtp_settings(tls_server) | change))
+        with app.app_context():
+            queue()
+            jobs.run_due()
+            (waiting,) = jobs.listed(state=jobs.State.WAITING)
+            assert "CERTIFICATE_VERIFY_FAILED" in waiting["last_error"], "nobody vouches for it"
+            assert not sink.envelopes
+            monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+            with clock.shifted(timedelta(hours=1)):
+                jobs.run_due()
+            is_named = host == "127.0.0.1"
+            assert jobs.counts()["done"] == is_named
+    assert len(sink.envelopes) == is_named

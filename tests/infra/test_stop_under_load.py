@@ -1,18 +1,20 @@
 """A stop while people work: the proxy sees it first, and nothing that was promised is lost."""
 
 import signal
+import socket
 import threading
 import time
 from contextlib import ExitStack
 
 import pytest
 import urllib3
+from urllib3.util import parse_url
 
 from tests.support import people
 from tests.support.answers import InProcess
 from tests.support.api import PASSWORD, Api, new_email
 from tests.support.databases import PostgreSql
-from tests.support.live import Servers
+from tests.support.live import Live, Servers
 
 CLIENTS = 4
 PAUSE_SECONDS = 0.02
@@ -94,3 +96,44 @@ def test_a_stop_under_load_loses_nothing(
         admin = client.log_in(*people.make_super_admin(server.app))
         for user_id, email in load.kept.items():
             assert admin.get(f"/users/{user_id}").expect(200).json["email"] == email
+
+
+def ask(server: Live) -> socket.socket:
+    """Connect anew and leave a whole request there."""
+    url = parse_url(server.url)
+    connection = socket.create_connection((url.host or "", url.port or 0), timeout=20)
+    try:
+        connection.sendall(
+            b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\n"
+            b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+        )
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_whoever_is_let_in_during_a_stop_is_answered(
+    servers: Servers, kind: str, shared: dict[str, str]
+) -> None:
+    """R116: a proxy that has not heard of the stop is refused, which it may repeat elsewhere."""
+    with ExitStack() as stack:
+        server = servers.start(kind, stack, **shared | {"SHUTDOWN_DELAY_SECONDS": "0"})
+        # Connections that idle are kept for a while, so the worker does not end at once.
+        idle = [stack.enter_context(ask(server)) for _ in range(8)]
+        assert all(connection.recv(65536) for connection in idle)
+        server.process.send_signal(signal.SIGTERM)
+
+        refused, answers = 0, []
+        while server.process.poll() is None:
+            try:
+                with ask(server) as connection:
+                    answers.append(connection.recv(65536)[:12])
+            except ConnectionRefusedError:
+                refused += 1
+            time.sleep(0.002)
+
+        assert refused
+        assert set(answers) <= {b"HTTP/1.1 422"}
+        assert server.process.wait(timeout=20) == 0

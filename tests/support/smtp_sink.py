@@ -26,24 +26,6 @@ class Sink:
         self.answers: dict[str, str] = {}
         self.data_seconds = 0.0
 
-    async def handle_RCPT(
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:
-        """Take a recipient, or answer what was chosen."""
-        if "RCPT" in self.answers:
-            return self.answers["RCPT"]
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        """Take a message, or answer what was chosen."""
-        if self.data_seconds:
-            await asyncio.sleep(self.data_seconds)
-        if "DATA" in self.answers:
-            return self.answers["DATA"]
-        self.envelopes.append(envelope)
-        return "250 OK"
-
     @property
     def messages(self) -> list[EmailMessage]:
         """Every message that was taken, as a mail program reads it."""
@@ -58,11 +40,36 @@ class Sink:
         ]
 
 
+class _Handler:
+    """What the server calls; it looks at every member of this at each connection."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """Take a recipient, or answer what was chosen."""
+        if "RCPT" in self._sink.answers:
+            return self._sink.answers["RCPT"]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        """Take a message, or answer what was chosen."""
+        if self._sink.data_seconds:
+            await asyncio.sleep(self._sink.data_seconds)
+        if "DATA" in self._sink.answers:
+            return self._sink.answers["DATA"]
+        self._sink.envelopes.append(envelope)
+        return "250 OK"
+
+
 @contextmanager
 def serving(sink: Sink, *, port: int | None = None, **options: Any) -> Iterator[Controller]:
     """Run the server in a thread until the block ends."""
     controller = Controller(
-        sink,
+        _Handler(sink),
         hostname=HOST,
         port=port or free_port(),
         enable_SMTPUTF8=True,

@@ -1,14 +1,17 @@
-"""The two probes: `/health` for the process, `/ready` for what it needs."""
+"""The probes, `/health` for the process and `/ready` for what it needs, and `/metrics`."""
 
-from flask import Response
+from flask import Response, current_app
 
 from gatehouse.health import service
 from gatehouse.health.schemas import HealthOut, ReadyOut
+from gatehouse.infra import metrics
 from gatehouse.web import access
 from gatehouse.web.blueprint import Blueprint
 from gatehouse.web.json import respond
 
 blueprint = Blueprint("health", description="Probes of load balancers and orchestrators.")
+# Prometheus needs no description of it, and clients of the API have no use for it.
+operator = Blueprint("metrics", is_described=False)
 
 
 @blueprint.get("/health")
@@ -33,3 +36,10 @@ def ready() -> Response:
     the database does not answer, and before a stop.
     """
     return respond({"status": service.readiness()})
+
+
+@operator.get("/metrics")
+@access.metrics_token
+def show_metrics() -> Response:
+    """Show what all processes of this server have counted, as Prometheus reads it."""
+    return Response(metrics.of(current_app).text(), content_type=metrics.CONTENT_TYPE)
