@@ -1,6 +1,7 @@
 """Which tests judge a mutant, and in which order: the likeliest to notice it come first."""
 
 import json
+import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -13,6 +14,7 @@ import pytest
 REAL = {"live", "servers", "postgres_url", "redis_url"}
 # Of a test with more cases that starts the service for each, these are enough here.
 CASES = 6
+FREE_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,7 @@ class Known:
     item: pytest.Item
     seconds: float
     breadth: int
+    is_by_itself: bool
 
 
 class Choice:
@@ -36,12 +39,13 @@ class Choice:
             if verdict.get("verdict") == "killed":
                 self.note_kill(verdict["name"].partition("__mutmut_")[0], verdict["by"])
 
-    def add(self, item: pytest.Item, seconds: float, lines: dict[str, list[int]]) -> None:
-        """Note which lines of which files a test reaches."""
-        known = Known(item, seconds, sum(map(len, lines.values())))
+    def add(self, item: pytest.Item, seconds: float, lines: dict[str, dict[str, bool]]) -> None:
+        """Note which lines of which files a test reaches, by itself or in its fixtures alone."""
+        breadth = sum(map(len, lines.values()))
+        known = {is_own: Known(item, seconds, breadth, is_own) for is_own in (True, False)}
         for path, numbers in lines.items():
-            for number in numbers:
-                self._visitors[path, number].append(known)
+            for number, is_by_itself in numbers.items():
+                self._visitors[path, int(number)].append(known[is_by_itself])
 
     def note_kill(self, function: str, test: str) -> None:
         """Note that a test has noticed a mutant of a function."""
@@ -51,11 +55,11 @@ class Choice:
     def of(self, mutant: dict[str, Any]) -> list[pytest.Item]:
         """Return the tests of a line that fit into the time, those that killed most first.
 
-        Kills of the same function count more than those of its module, and these more than
-        others. Tests without any come from every file in turn; within a file those come first
-        that reach little else.
+        Those that cost nothing come before all others. Kills of the same function count most,
+        then that not only a fixture reaches it, then what a test has in common with it by name
+        (`users/test_rank.py` with `users.rank`), then kills of its module, then any. The rest
+        come from every file in turn; within a file those come first that reach little else.
         """
-        function = mutant["function"]
         files: dict[str, list[Known]] = defaultdict(list)
         for known in self._reaching(mutant):
             files[known.item.nodeid.partition("::")[0]].append(known)
@@ -63,8 +67,17 @@ class Choice:
             tests.sort(key=lambda known: (known.breadth, known.seconds))
         by_file = sorted(files.values(), key=lambda tests: tests[0].breadth)
         in_turn = [known for row in zip_longest(*by_file) for known in row if known is not None]
+        function, module, everything = _likes(mutant["function"])
+        named = _words(mutant["function"])
         in_turn.sort(
-            key=lambda known: [-self._kills[like][known.item.nodeid] for like in _likes(function)]
+            key=lambda known: (
+                known.seconds > FREE_SECONDS,
+                -self._kills[function][known.item.nodeid],
+                not known.is_by_itself,
+                -len(named & _words(known.item.nodeid)),
+                -self._kills[module][known.item.nodeid],
+                -self._kills[everything][known.item.nodeid],
+            )
         )
         chosen, seconds = [], 0.0
         for known in in_turn:
@@ -101,6 +114,10 @@ def is_started(item: pytest.Item) -> bool:
 
 def _likes(function: str) -> tuple[str, str, str]:
     return function, function.rpartition(".")[0], ""
+
+
+def _words(name: str) -> frozenset[str]:
+    return frozenset(re.findall("[a-z]{4,}", name)) - {"tests", "test", "gatehouse", "sqlite"}
 
 
 def _is_real(item: pytest.Item) -> bool:

@@ -58,6 +58,7 @@ class Judge:
         self._jobs = plan["jobs"]
         self._base, self._facts = plan["base"], Path(plan["facts"])
         self._verdicts = Path(plan["verdicts"]).open("a", buffering=1)  # noqa: SIM115 - to the end
+        self._is_measuring = False
         self._report: pytest.TestReport | None = None
         self._choice = Choice(plan["seconds"], Path(plan["verdicts"]))
         self._coverage = coverage.Coverage(
@@ -80,6 +81,12 @@ class Judge:
         """Remember that a test failed or was skipped."""
         if not report.passed and self._report is None:
             self._report = report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self) -> None:
+        """Tell what a test does from what its fixtures have prepared."""
+        if self._is_measuring:
+            self._coverage.switch_context("done")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -116,11 +123,20 @@ class Judge:
         self._coverage.erase()
         began = time.process_time()  # what others do on the machine at the moment is no matter
         with self._coverage.collect():
+            self._is_measuring = True
+            self._coverage.switch_context("prepared")
             is_passed = self._run(session, item)
+            self._is_measuring = False
         seconds = time.process_time() - began
         self._report = None  # what is skipped, or fails without any mutant, judges none
         data = self._coverage.get_data()
-        lines = {os.path.relpath(path): data.lines(path) for path in data.measured_files()}
+        lines = {
+            os.path.relpath(path): {
+                number: "done" in contexts
+                for number, contexts in data.contexts_by_lineno(path).items()
+            }
+            for path in data.measured_files()
+        }
         return {"seconds": seconds, "lines": lines, "is_passed": is_passed}
 
     def _run(self, session: pytest.Session, item: pytest.Item) -> bool:

@@ -4,11 +4,12 @@ mutmut keeps all mutants of a function beside it, and a trampoline in its place 
 is under test: hence no module is loaded anew for a mutant. It leaves out decorated functions and
 what is executed while a module is imported.
 
-Of what mutmut makes, two kinds are left out here and nothing else is, because no promise of the
+Of what mutmut makes, three kinds are left out here and nothing else is, because no promise of the
 service stands in them:
 
 - sentences: strings with a space between two words. They are details of refusals and reasons of
   exceptions for people, and clients go by `code` (docs/errors.md);
+- what is told to `logger`: lines of the log are for people too;
 - the type that `cast` is told, which nothing reads when the program runs.
 """
 
@@ -51,7 +52,12 @@ def make(tree: Path, path: Path) -> list[Mutant]:
     """Put the mutants of a module into the module, and return them."""
     code = path.read_text()
     module, mutations, *ignored = create_mutations(str(path), code)
-    kept = [mutation for mutation in mutations if not _is_left_out(mutation)]
+    inert = _inert(module)
+    kept = [
+        mutation
+        for mutation in mutations
+        if id(mutation.original_node) not in inert and not _is_left_out(mutation)
+    ]
     made = combine_mutations_to_source(module, kept, *ignored)
     path.write_text(made.code)
     relative = path.relative_to(tree)
@@ -84,6 +90,22 @@ def _source(made: MutatedFile, name: str, function: str) -> list[str]:
     return [line.replace(name, plain) for line in made.code.splitlines()[span.start - 1 : span.end]]
 
 
+def _inert(module: cst.Module) -> set[int]:
+    """Return the nodes, by identity, of calls of the logger and of the types of casts."""
+    found: set[int] = set()
+    waiting: list[tuple[cst.CSTNode, bool]] = [(module, False)]
+    while waiting:
+        node, is_inside = waiting.pop()
+        is_inside |= isinstance(node, cst.Call) and _is_named(node.func, "logger")
+        if is_inside:
+            found.add(id(node))
+        is_cast = isinstance(node, cst.Call) and _is_named(node.func, "cast")
+        waiting += [
+            (child, is_inside or (is_cast and child is node.args[0])) for child in node.children
+        ]
+    return found
+
+
 def _is_left_out(mutation: Mutation) -> bool:
     before, after = mutation.original_node, mutation.mutated_node
     if isinstance(before, cst.SimpleString):
@@ -92,10 +114,16 @@ def _is_left_out(mutation: Mutation) -> bool:
         return False
     kept = {id(argument) for argument in after.args}
     changed = [argument for argument in before.args if id(argument) not in kept]
-    return any(_is_sentence(argument.value) for argument in changed) or (
-        isinstance(before.func, cst.Name) and before.func.value == "cast"
-    )
+    is_type = _is_named(before.func, "cast") and before.args[0] in changed
+    return is_type or any(_is_sentence(argument.value) for argument in changed)
 
 
 def _is_sentence(node: cst.CSTNode) -> bool:
     return isinstance(node, cst.SimpleString) and bool(_SENTENCE.search(node.value))
+
+
+def _is_named(node: cst.CSTNode, name: str) -> bool:
+    """Tell whether an expression is this name or an attribute of it."""
+    while isinstance(node, cst.Attribute):
+        node = node.value
+    return isinstance(node, cst.Name) and node.value == name

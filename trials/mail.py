@@ -32,8 +32,10 @@ CLIENTS = 4
 # A mail takes this long at the least, so that a kill meets it in every state.
 DATA_SECONDS = 0.03
 OUTAGE_SECONDS = 20.0
-# The lease of a mail whose worker was killed, sweeps, and a machine that does other things.
-DRAIN_SECONDS = 300.0
+# Nothing moves for so long only where a mail is stuck: longer than a lease, sweeps and retries.
+STILL_SECONDS = 150.0
+# People sign up no faster than that, so that kills meet work under way and not a heap of it.
+MOST_OPEN = 100
 NO_LIMITS = "sign_up=1000000/minute"
 
 
@@ -54,20 +56,25 @@ class Clients:
 
     def start(self) -> None:
         """Begin, and go on until `stop`."""
-        self._is_stopping = threading.Event()
+        self._is_stopping, self._is_free = threading.Event(), threading.Event()
         targets = [self._sign_up] * CLIENTS + [self._roll_back]
         self._threads = [threading.Thread(target=target) for target in targets]
         for thread in self._threads:
             thread.start()
 
+    def pace(self) -> None:
+        """Let sign-ups wait while there are many mails to be sent."""
+        self._is_free.set() if open_rows(self.app) < MOST_OPEN else self._is_free.clear()
+
     def stop(self) -> None:
         """Let every client finish its request."""
         self._is_stopping.set()
+        self._is_free.set()
         for thread in self._threads:
             thread.join()
 
     def _sign_up(self) -> None:
-        while not self._is_stopping.wait(random.uniform(0.1, 0.4)):
+        while not self._is_stopping.wait(random.uniform(0.1, 0.4)) and self._is_free.wait():
             email = f"{uuid4().hex}@example.org"
             body = {"email": email, "password": PASSWORD}
             try:
@@ -98,10 +105,13 @@ def open_rows(app: Flask) -> int:
 
 
 def drained(app: Flask) -> float:
-    """Wait until every mail is done; return the seconds, which may be too many."""
-    begun = time.monotonic()
-    while open_rows(app) and time.monotonic() - begun < DRAIN_SECONDS:
+    """Wait until every mail is done, or nothing moves any more; return the seconds."""
+    begun = moved = time.monotonic()
+    before = open_rows(app)
+    while before and time.monotonic() - moved < STILL_SECONDS:
         time.sleep(0.2)
+        if (now := open_rows(app)) != before:
+            before, moved = now, time.monotonic()
     return time.monotonic() - begun
 
 
@@ -192,6 +202,7 @@ def trial(
             clients.start()
             for number in range(kills):
                 time.sleep(random.uniform(0.2, 0.8))
+                clients.pace()
                 victims.kill(number)
             clients.stop()
             report.figure(

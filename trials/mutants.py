@@ -32,8 +32,9 @@ COPIED += ("wsgi.py", "gunicorn.conf.py", "Makefile", "README.md", ".env.example
 PLACES = ("core", "sessions", "auth", "users/service")
 PLACES += tuple(f"users/{name}.py" for name in ("repository", "listing", "names", "rendering"))
 # Those that start in little time and say much about these packages.
-TESTS = ("core", "sessions", "auth", "users", "one_time", "roles", "guessing", "audit")
+TESTS = ("core", "sessions", "auth", "users", "one_time", "roles", "audit")
 _SECURITY = ("tokens", "sessions", "guessing", "address_changes", "passwords", "identities")
+TESTS += ("journeys/test_standard_clients.py",)
 TESTS += tuple(f"security/test_{name}.py" for name in (*_SECURITY, "authorization", "hashes"))
 # Mutants are judged in one process, on SQLite.
 SERVERS = dict.fromkeys(("PostgreSQL", "Redis"), "not wanted here")
@@ -49,7 +50,9 @@ def main() -> int:
     tree = options.directory / "tree"
     began = time.monotonic()
     _copy(tree)
-    fingerprint, base = _fingerprint(tree), _fingerprint(tree, *BASE)
+    # Other tests judge otherwise.
+    fingerprint = f"{_fingerprint(tree)} {' '.join(options.tests)}"
+    base = _fingerprint(tree, *BASE)
     os.chdir(tree)  # mutmut reads its settings from here
     mutants = [
         mutant
@@ -64,6 +67,9 @@ def main() -> int:
     verdicts = options.directory / "verdicts.jsonl"
     known = _known(verdicts, fingerprint, is_any_tree=options.survivors)
     waiting = [mutant for mutant in mutants if mutant.key not in known]
+    if options.survivors:
+        judged = verdicts.read_text() if verdicts.exists() else ""
+        waiting.sort(key=lambda mutant: mutant.key not in judged)
     print(f"{len(mutants)} mutants, {len(mutants) - len(waiting)} judged before", flush=True)
     if waiting:
         with verdicts.open("a") as written:
@@ -76,6 +82,7 @@ def main() -> int:
             "verdicts": str(verdicts),
             "facts": str(options.directory / "facts.json"),
             "base": base,
+            "tests": [f"tests/{name}" for name in options.tests],
         }
         _judge(options.directory, plan)
         known |= _known(verdicts, fingerprint)
@@ -86,9 +93,10 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="mutants", description=__doc__)
     parser.add_argument("--only", default="", help="mutate only files with this in their path")
     parser.add_argument("--sample", type=int, help="judge so many of them, always the same")
+    parser.add_argument("--tests", nargs="+", default=TESTS, help="below tests/, that judge")
     parser.add_argument("--survivors", action="store_true", help="spare those killed before")
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
-    parser.add_argument("--seconds", type=float, default=4, help="of tests for one mutant")
+    parser.add_argument("--seconds", type=float, default=8, help="of tests for one mutant")
     place = Path(tempfile.gettempdir()) / f"gatehouse-mutants-{os.getuid()}"
     parser.add_argument("--directory", type=Path, default=place, help="of copy and verdicts")
     options = parser.parse_args()
@@ -150,11 +158,10 @@ def _judge(directory: Path, plan: dict[str, Any]) -> None:
     }
     plugins = ("no:xdist", "no:cacheprovider", "trials._mutants_judged")
     options = ["-q", "-s", *(f"-p{name}" for name in plugins)]
-    tests = [f"tests/{name}" for name in TESTS if (tree / "tests" / name).exists()]
     log = directory / "pytest.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "pytest", *options, *tests],
+            [sys.executable, "-m", "pytest", *options, *plan["tests"]],
             cwd=tree,
             env=environment,
             stdin=subprocess.DEVNULL,

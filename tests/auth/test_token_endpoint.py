@@ -81,3 +81,11 @@ def test_a_grant_counts_like_a_log_in_from_its_address(client: Api) -> None:
     # A refresh is no log-in.
     person.refreshed()
     client.at().try_grant(person.email).expect(200)
+
+
+def test_r12_a_dead_refresh_token_is_challenged(client: Api, person: Person) -> None:
+    """RFC 6750, section 3: the answer names the scheme and the error."""
+    person.post("/auth/logout").expect(204)
+    for token in (person.refresh_token, "nonsense"):
+        answer = client.try_refresh(token).expect(401, "invalid_refresh_token")
+        assert answer.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'

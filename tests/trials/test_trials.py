@@ -13,6 +13,7 @@ QUICK = {
     "kill_workers": ["--kills", "5"],
     "mail": ["--kills", "3", "--mails", "50"],
     "memory": ["--requests", "800"],
+    "mutants": ["--only", "core/", "--tests", "core"],
     "seed": ["--users", "20000"],
     "timing": ["--samples", "60"],
 }
