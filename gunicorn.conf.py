@@ -3,6 +3,7 @@
 import gc
 import signal
 import sys
+from importlib import import_module
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().with_name("src")))
@@ -13,15 +14,21 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)
 from gunicorn.arbiter import Arbiter
 
 from gatehouse.infra import jobs, server
+from gatehouse.infra.logs import logger
 from gatehouse.settings import Settings, SettingsError
 
+_metrics = None
 try:
     _settings = Settings.load()
+    if _settings.metrics_token is not None:
+        # Only here, because it loads a library that others do without.
+        _metrics = import_module("gatehouse.infra.metrics_files")
+        _metrics.share(_settings)
 except SettingsError as error:
     # A line for each bad variable says more than a stack trace.
     sys.exit("\n".join(error.problems))
 
-wsgi_app = "gatehouse:create_app()"
+wsgi_app = "gatehouse.serving:app()"
 bind = (
     f"[{_settings.host}]:{_settings.port}"
     if ":" in _settings.host
@@ -61,9 +68,15 @@ control_socket_disable = True
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 
 
+def on_starting(arbiter: Arbiter) -> None:
+    """Spare the log two lines that tell nothing where each worker has a socket of its own."""
+    arbiter.log.error_log.addFilter(server.tells_something)
+
+
 def when_ready(arbiter: Arbiter) -> None:
     """Prepare the stop, and keep the collector from copying what the forks share."""
     server.stop_gracefully(arbiter, _settings)
+    logger.info("serving", address=bind, workers=workers, threads=threads)
     gc.collect()
     gc.freeze()
 
@@ -74,8 +87,18 @@ def post_worker_init(worker: server.Worker) -> None:
     # SQLite's write lock, or a connection, would wait for half a second to go on.
     sys.setswitchinterval(0.0005)
     jobs.start_thread(worker.wsgi)
+    if _metrics:
+        _metrics.watch(worker)
 
 
 def worker_exit(_arbiter: Arbiter, worker: server.Worker) -> None:
     """Let the job at hand finish, so that nobody has to wait for its lease to run out."""
     jobs.stop_thread(worker.wsgi)
+
+
+if _metrics:
+    # What the processes count lies in files, so that a scrape of any of them tells of all.
+    pre_fork = _metrics.before_fork
+    post_fork = _metrics.in_worker
+    child_exit = _metrics.after_worker
+    on_exit = _metrics.remove

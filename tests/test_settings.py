@@ -11,6 +11,8 @@ import pytest
 
 from gatehouse.settings import Settings, SettingsError, example
 
+AZURE, KEY = "AZURE_STORAGE_CONNECTION_STRING", "c2FtcGxl"
+HTTP = "DefaultEndpointsProtocol=http"
 SAFE = {
     "APP_ENV": "production",
     "SECRET_KEY": "c0a1f7e29b4d8356af10e2c7d95b36481ee4720b9d",
@@ -119,6 +121,14 @@ def test_an_empty_variable_counts_as_unset(instance: Path) -> None:
         ({"BCRYPT_ROUNDS": "11"}, "BCRYPT_ROUNDS"),
         ({"DATABASE_URL": "postgresql://db/accounts", "WORKERS": "2"}, "REDIS_URL"),
         ({"WORKERS": "2"}, "WORKERS"),
+        ({"STORAGE": "azure"}, AZURE),
+        ({"STORAGE": "azure", AZURE: f"AccountName=acme;AccountKey={KEY};{HTTP}"}, AZURE),
+        ({"STORAGE": "azure", AZURE: f"AccountName=devstoreaccount1;AccountKey={KEY}"}, AZURE),
+        (
+            {"STORAGE": "azure", AZURE: f"AccountName=acme;AccountKey={KEY};BlobEndpoint=http:"},
+            AZURE,
+        ),
+        ({"STORAGE": "azure", AZURE: "AccountName=acme;SharedAccessSignature=x"}, AZURE),
     ],
 )
 def test_production_refuses_what_is_unsafe(
@@ -321,3 +331,23 @@ def test_the_example_file_works_when_every_line_is_used(instance: Path, tmp_path
     file = tmp_path / "used.env"
     file.write_text("\n".join(used))
     assert Settings.load({"INSTANCE_DIR": str(instance)}, file) == load(instance)
+
+
+def test_uploads_go_to_azure_with_an_account_and_its_key(instance: Path) -> None:
+    (line,) = refused(instance, STORAGE="azure")
+    assert line == f"{AZURE}: is required with STORAGE=azure"
+    for text in (
+        f"AccountName=acme;AccountKey={KEY}",
+        f"{HTTP}s;AccountName=acme;AccountKey={KEY}",
+    ):
+        found = load(instance, **SAFE, STORAGE="azure", **{AZURE: text})
+        assert KEY not in str(found)
+    # In development Azurite will do.
+    load(
+        instance,
+        STORAGE="azure",
+        **{AZURE: f"{HTTP};AccountName=devstoreaccount1;AccountKey={KEY}"},
+    )
+    for name in ("ab", "Avatars", "a--b", "-ab", "ab-", "a_b", "x" * 64):
+        (line,) = refused(instance, AVATAR_CONTAINER=name)
+        assert line.startswith("AVATAR_CONTAINER: ")

@@ -5,7 +5,19 @@ from flask import Flask
 from gatehouse.auth import TokenManager
 from gatehouse.feature import Slots
 from gatehouse.features import FEATURES
-from gatehouse.infra import db, hashing, jobs, keys, limits, logs, mail, redis
+from gatehouse.infra import (
+    cache,
+    db,
+    hashing,
+    jobs,
+    keys,
+    limits,
+    logs,
+    mail,
+    metrics,
+    redis,
+    storage,
+)
 from gatehouse.settings import Settings
 from gatehouse.web import edge, locks
 
@@ -21,13 +33,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["SETTINGS"] = settings
 
     logs.configure(settings)
+    metrics.init_app(app, settings)
     db.init_app(app, settings)
     redis.init_app(app, settings)
+    cache.init_app(app, settings)
     limits.init_app(app, settings)
     hashing.init_app(app, settings)
     keys.init_app(app)
     jobs.init_app(app)
     mail.init_app(app, settings)
+    storage.init_app(app, settings)
     TokenManager().init_app(app)
 
     api = edge.install(app, settings)
@@ -37,6 +52,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         for blueprint in feature.blueprints:
             api.register_blueprint(blueprint)
         limits.declare(app, feature.limits)
+        metrics.of(app).declare(feature.metrics)
         jobs.declare(app, feature.jobs, feature.periodic)
     limits.refuse_unknown(app)
     logs.install_request_log(app, settings)

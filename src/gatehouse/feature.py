@@ -13,6 +13,7 @@ from gatehouse.core.errors import Refusal
 from gatehouse.core.events import Event
 from gatehouse.core.permissions import Permission
 from gatehouse.infra.limits import Rule
+from gatehouse.infra.metrics import Counter
 from gatehouse.web import access
 
 EXTENSION = "gatehouse.slots"
@@ -36,6 +37,7 @@ class Feature:
     permissions: type[Permission] | None = None
     events: type[Event] | None = None
     limits: tuple[Rule, ...] = ()
+    metrics: tuple[Counter, ...] = ()
     jobs: Mapping[str, Job] = field(default_factory=dict)
     periodic: Mapping[str, tuple[timedelta, Callable[[], Any]]] = field(default_factory=dict)
     authenticators: tuple[access.Authenticator, ...] = ()

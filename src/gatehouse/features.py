@@ -9,6 +9,7 @@ from gatehouse import (
     pages,
     roles,
     sessions,
+    uploads,
     users,
 )
 from gatehouse.feature import Feature
@@ -21,6 +22,7 @@ FEATURES: tuple[Feature, ...] = (
     guessing.feature,  #  how often a password may be tried
     users.feature,  #     /users: sign-up, profile, administration
     auth.feature,  #      /auth: log-in, refresh, verification, recovery; /.well-known/jwks.json
+    uploads.feature,  #   /users/me/avatar, /uploads
     pages.feature,  #     /docs, /problems, and where links in mail lead
     health.feature,  #    /health, /ready
 )

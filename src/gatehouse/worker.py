@@ -23,9 +23,9 @@ def __getattr__(name: str) -> Any:
 def _made() -> Any:
     try:
         settings = Settings.load()
+        if settings.jobs != "celery":
+            sys.exit(f"JOBS: must be celery for a Celery worker (it is {settings.jobs})")
+        return job_celery.install(create_app(settings))
     except SettingsError as error:
         # A line for each bad variable says more than a stack trace.
         sys.exit("\n".join(error.problems))
-    if settings.jobs != "celery":
-        sys.exit(f"JOBS: must be celery for a Celery worker (it is {settings.jobs})")
-    return job_celery.install(create_app(settings))

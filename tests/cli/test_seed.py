@@ -63,7 +63,7 @@ def test_names_pass_the_rules_of_sign_up(app: Flask, client: Api) -> None:
 
 def test_a_seed_is_used_once(app: Flask) -> None:
     run(app, "seed", "--users", "10", "--password", "a fine Password").expect()
-    run(app, "seed", "--users", "99").expect(1, "choose another --seed")
+    run(app, "seed", "--users", "99").expect(1, "for others: flask seed --users 99 --seed 1")
     run(app, "seed", "--users", "10", "--seed", "1").expect()
     assert len(run(app, "users", "list", "--json").json) == 20
 

@@ -148,7 +148,7 @@ def test_roles_are_in_force_with_the_next_request(app: Flask, client: Api) -> No
     person.get("/users").expect(403)
     run(app, "users", "grant", person.email, "admin").expect(0, "now has admin, user")
     person.get("/users").expect(200)
-    run(app, "users", "grant", person.email, "admin", "user").expect(0, "had already")
+    run(app, "users", "grant", person.email, "admin", "user").expect(0, "already had")
     run(app, "users", "revoke", person.email, "admin", "user").expect(0, "no roles")
     person.get("/users").expect(403)
     run(app, "users", "grant", person.email, "king").expect(1, "no role king")

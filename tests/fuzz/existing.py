@@ -12,6 +12,7 @@ from gatehouse.one_time import Purpose
 from tests.fuzz.callers import Administrator, LoggedIn
 from tests.support import stored
 from tests.support.api import PASSWORD, Api, new_email, new_username
+from tests.support.uploads import uploaded
 
 Members = dict[str, Any]
 NEW_PASSWORD = "another Password of tests"
@@ -42,6 +43,9 @@ class Existing:
             "POST /auth/password-reset/confirm": lambda _: {
                 "token": self._token(Purpose.PASSWORD_RESET),
                 "new_password": NEW_PASSWORD,
+            },
+            "POST /users/me/avatar/confirm": lambda caller: {
+                "upload_id": uploaded(self._client.bearing(caller.token))["upload_id"]
             },
             "POST /users/me/password": lambda caller: {
                 "current_password": caller.password,

@@ -135,10 +135,10 @@ class Desk(World):
 
     def keep_house(self) -> None:
         """Erase whoever was deleted too long ago, the longest deleted first."""
-        deleted = ((a.deleted_at, a.id, a) for a in self.accounts if not a.is_erased)
-        for deleted_at, _, account in sorted(one for one in deleted if one[0]):
-            if self.now - deleted_at > RETENTION:
-                self._forget(None, account)
+        kept = [(one.deleted_at, one.id, one) for one in self.accounts if not one.is_erased]
+        due = [one for one in kept if one[0] and self.now - one[0] > RETENTION]
+        for _, _, account in sorted(due):
+            self._forget(None, account)
 
     def _forget(self, caller: Account | None, target: Account) -> None:
         target.deleted_at, target.is_erased = self.now, True

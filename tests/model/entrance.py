@@ -6,8 +6,8 @@ from tests.model.people import Account, Link, Place, Refused, Session, Token, fo
 from tests.model.world import ACCESS_LIVES, ENDS_AFTER, IDLE_ENDS_AFTER, World
 
 GRACE = timedelta(seconds=10)
-# Of a session the first token and the latest ones are looked at.
-TOKENS_KEPT = 3
+# As many access tokens are looked at after each step; the dead ones are forgotten first.
+TOKENS_KEPT = 8
 
 
 class Entrance(World):
@@ -201,8 +201,8 @@ class Entrance(World):
         expires_at = int((self.now + ACCESS_LIVES).timestamp())
         since = self.now if is_fresh else session.started_at
         token = Token(session, expires_at, int(since.timestamp()))
-        of_session = [one for one in self.tokens if one.session is session]
-        if len(of_session) > TOKENS_KEPT:
-            self.tokens.remove(of_session[1])
+        if len(self.tokens) == TOKENS_KEPT:
+            dead = (one for one in self.tokens if not one.is_living(self.now))
+            self.tokens.remove(next(dead, self.tokens[0]))
         self.tokens.append(token)
         return token

@@ -3,8 +3,7 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from tests.model.rules_of_administration import AdministrationRules
-from tests.model.rules_of_mail import MailRules
+from tests.model.rules_of_stories import StoryRules
 
 PASSING = (
     {"seconds": 5},
@@ -18,7 +17,7 @@ PASSING = (
 )
 
 
-class Machine(MailRules, AdministrationRules):
+class Machine(StoryRules):
     """Two people and an administrator, who do what they like in any order."""
 
     @rule(duration=st.sampled_from(PASSING), is_house_kept=st.booleans())

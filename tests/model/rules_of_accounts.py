@@ -101,24 +101,30 @@ class AccountRules(Stage):
         """Replace one's own password."""
         account = self.account(who)
         current = draws.guess(password, account.password)
-        body = {"current_password": current, "new_password": new}
         if token := self.token_of(account, how):
-            self.play(
-                "POST",
-                "/users/me/password",
-                lambda: self.model.change_password(token, current, new, place),
-                status=204,
-                token=token,
-                place=place,
-                json=body,
-            )
+            self.replace_password(token, current, new, place)
 
-    @rule(who=draws.WHO, how=draws.HOW, if_match=draws.IF_MATCH)
-    def leave(self, who: int, how: str, if_match: str | None) -> None:
-        """Delete oneself."""
+    def replace_password(self, token: Token, current: str, new: str, place: Place = HOME) -> None:
+        """Replace one's own password."""
+        self.play(
+            "POST",
+            "/users/me/password",
+            lambda: self.model.change_password(token, current, new, place),
+            status=204,
+            token=token,
+            place=place,
+            json={"current_password": current, "new_password": new},
+        )
+
+    @rule(
+        who=draws.WHO, how=draws.HOW, minutes=st.sampled_from((0, 0, 11)), if_match=draws.IF_MATCH
+    )
+    def leave(self, who: int, how: str, minutes: int, if_match: str | None) -> None:
+        """Delete oneself, perhaps when the log-in is no longer fresh."""
         account = self.account(who)
         version, headers = self.precondition(account, if_match)
         if token := self.token_of(account, how):
+            self.let_pass(minutes=minutes)
             self.play(
                 "DELETE",
                 "/users/me",

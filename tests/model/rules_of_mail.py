@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from tests.model import draws
-from tests.model.people import AWAY, HOME, Link, Place
+from tests.model.people import AWAY, HOME, Account, Link, Place, Token
 from tests.model.stage import LIVING, Stage
 
 EMAIL, RESET = ("verify_email", "email_change"), ("password_reset", "password_change")
@@ -29,12 +29,11 @@ class MailRules(Stage):
         act = lambda: self.model.request_reset(email)  # noqa: E731
         self.play("POST", "/auth/password-reset", act, status=202, json={"email": email})
 
-    @rule(who=draws.WHOM, new=st.sampled_from(draws.PASSWORDS), place=st.sampled_from((HOME, AWAY)))
-    def recover(self, who: int, new: str, place: Place) -> None:
+    def recover(self, account: Account, place: Place) -> None:
         """Ask for a new password and set it at once."""
-        self.ask_for_reset(self.account(who).email)
+        self.ask_for_reset(account.email)
         if link := self.link(RESET, 0):
-            self.confirm(link, new, place)
+            self.confirm(link, draws.PASSWORDS[1], place)
 
     @rule(
         number=draws.NUMBERS,
@@ -65,6 +64,7 @@ class MailRules(Stage):
         password=draws.GUESSES,
         who=draws.WHO,
         place=st.sampled_from((HOME, AWAY)),
+        times=st.sampled_from((1, 2)),
     )
     def confirm_address(
         self,
@@ -74,18 +74,24 @@ class MailRules(Stage):
         password: str,
         who: int,
         place: Place,
+        times: int,
     ) -> None:
         """Confirm an address by one of the latest links and some proof of the account."""
         link = self.link(purposes, number)
         if link is None:
             return
-        token, proofs = None, {}
+        token, proofs = None, dict[str, str]()
         if proof in ("own", "stranger"):
             token = self.token_of(link.account if proof == "own" else self.account(who), LIVING)
         elif proof == "password":
             proofs["password"] = draws.guess(password, link.account.password)
         elif proof == "new":
             proofs["new_password"] = draws.PASSWORDS[1]
+        for _ in range(times):
+            self.prove(link, place, token, **proofs)
+
+    def prove(self, link: Link, place: Place, token: Token | None, **proofs: str) -> None:
+        """Confirm an address by a link and a proof of the account."""
         self.play(
             "POST",
             "/auth/verify-email",

@@ -1,4 +1,4 @@
-"""What the machine has found, each as a story of its own."""
+"""What writing the model brought to light, each as a story of its own."""
 
 from tests.support.api import Api
 from tests.support.clocks import Clock

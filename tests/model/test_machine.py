@@ -26,7 +26,7 @@ NO_LIMIT = ",".join(
 )
 # Ten examples and more of one run are mostly copies of each other with steps repeated.
 AT_ONCE = 9
-RUNS_IN_FULL = 20
+RUNS_IN_FULL = 16
 SEED = "MODEL_SEED"
 COMMON = settings(
     deadline=None,
@@ -63,7 +63,7 @@ def run(app: Flask, admin: Person, mailbox: Mailbox, tmp_path: Path) -> Run:
 @pytest.mark.settings(LIMITS=NO_LIMIT)
 def test_what_people_do_in_any_order(run: Run, database: Database) -> None:
     """The same examples at every run; each database has its own."""
-    run([Sqlite.name, PostgreSql.name].index(database.name), 30)
+    run([Sqlite.name, PostgreSql.name].index(database.name), 24)
 
 
 @pytest.mark.full
@@ -72,4 +72,4 @@ def test_what_many_people_do_in_any_order(run: Run) -> None:
     """Other examples at every run; one that fails says how to repeat it."""
     first = int(os.environ.get(SEED, 0)) or random.SystemRandom().randrange(2**32)
     for number in range(1 if SEED in os.environ else RUNS_IN_FULL):
-        run(first + number, 60)
+        run(first + number, 40)

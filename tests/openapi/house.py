@@ -9,6 +9,7 @@ from tests.openapi.document import Case, cases
 from tests.support.answers import Answer
 from tests.support.api import Api, Person
 from tests.support.mailbox import Mailbox
+from tests.support.uploads import uploaded
 
 ADA = {
     "email": "ada@example.com",
@@ -86,6 +87,8 @@ class House:
         real = dict(body)
         if ada is not None and "refresh_token" in real:
             real["refresh_token"] = ada.refresh_token
+        if ada is not None and "upload_id" in real:
+            real["upload_id"] = uploaded(ada)["upload_id"]
         if ada is not None and "token" in real:
             real["token"] = self.mailbox.token(ada.email)
         return real

@@ -20,6 +20,9 @@ def test_the_docs_log_in_by_password_and_call_the_api(page: "Page", live: Live) 
     assert page.locator(".opblock").count() > 30
 
     page.locator("button.authorize").first.click()
+    offered = page.locator(".auth-container h4")
+    offered.first.wait_for()
+    assert [text.split()[0] for text in offered.all_inner_texts()] == ["bearer", "oauth2"]
     form = page.locator(".auth-container", has_text="OAuth2, password")
     assert form.locator("input:visible").count() == 2, "name and password, no client and no secret"
     form.locator("#oauth_username").fill(person.email)

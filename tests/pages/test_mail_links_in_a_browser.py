@@ -87,7 +87,7 @@ def test_r111_a_spent_link_offers_a_new_mail(
     page.goto(f"/reset-password#token={spent}")
     page.get_by_label("New password").fill(PASSWORD)
     press(page, "Set the password")
-    heard(page, "This link works no longer.")
+    heard(page, "This link no longer works.")
     page.get_by_label("E-mail address").fill(email)
     press(page, "Send a new mail")
     finished(page, "Look into your mail")
@@ -148,7 +148,7 @@ def test_a_hostile_token_is_text(page: "Page") -> None:
         page.goto(f"/verify-email#token={token}")
         page.get_by_label("Your password").fill(PASSWORD)
         press(page, "Confirm the address")
-        heard(page, "This link works no longer.")
+        heard(page, "This link no longer works.")
         assert page.locator("img").count() == 0
 
 

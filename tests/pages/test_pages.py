@@ -17,7 +17,7 @@ from tests.support.counting import counting
 from tests.support.mailbox import Mailbox, text
 
 MAIL_PAGES = ("/verify-email", "/reset-password", "/forgot-password")
-PAGES = (*MAIL_PAGES, "/docs", "/problems", "/problems/email_taken")
+PAGES = ("/", *MAIL_PAGES, "/docs", "/problems", "/problems/email_taken")
 LOADED = re.compile(r'(?:src|href)="(/pages/[^"]+)"')
 HOSTILE = "\"'><script>alert(1)</script>{{7*7}}"
 
@@ -161,6 +161,16 @@ def test_without_docs_there_is_nothing_of_it(make_app: MakeApp) -> None:
         off.request("GET", assets.url(name)).expect(404, "not_found")
     off.request("GET", assets.url("page.css")).expect(200)
     off.request("GET", "/openapi.json").expect(200)
+
+
+def test_who_types_the_address_is_led_on(make_app: MakeApp, client: Api) -> None:
+    links = re.compile(r'<a href="([^"]+)"')
+    found = links.findall(client.request("GET", "/").expect(200).content.decode())
+    assert found == ["/docs", "/openapi.json", "/problems", "/health"]
+    for path in found:
+        client.request("GET", path).expect(200)
+    off = Api(InProcess(make_app(DOCS="off")))
+    assert links.findall(off.request("GET", "/").expect(200).content.decode()) == found[1:]
 
 
 def test_every_problem_leads_to_its_page(client: Api) -> None:

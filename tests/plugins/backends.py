@@ -3,15 +3,18 @@
 import json
 import os
 import sqlite3
+import subprocess
 from contextlib import ExitStack
+from typing import NoReturn
 
 import pytest
 
 from tests import servers
-from tests.servers import redis
+from tests.servers import azurite, redis
 
 # The run's servers on their way from the controlling process to those that test in parallel.
 VARIABLE = "GATEHOUSE_TEST_SERVERS"
+AZURITE = "Azurite"
 STATE = pytest.StashKey["Backends"]()
 
 
@@ -46,8 +49,23 @@ class Backends:
         """Return a server for a test; without it the test is skipped, in CI it fails."""
         self.look_for(name)
         self.used.add(name)
-        if name in self.found:
-            return self.found[name]
+        if name not in self.found:
+            self.lack(name)
+        return self.found[name]
+
+    def start_azurite(self) -> azurite.Azurite:
+        """Return an Azurite for this process: only tests that are marked `full` want one."""
+        self.used.add(AZURITE)
+        try:
+            started = azurite.start(self.stack)
+        except (servers.ServerUnavailableError, OSError, subprocess.SubprocessError) as error:
+            self.missing[AZURITE] = str(error)
+            self.lack(AZURITE)
+        self.found[AZURITE] = started.server
+        return started
+
+    def lack(self, name: str) -> NoReturn:
+        """Skip the test for want of a server; in CI it fails."""
         text = f"no {name}: {self.missing[name]}"
         if os.environ.get("CI") == "true":
             pytest.fail(text, pytrace=False)
@@ -73,14 +91,21 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Report from a parallel process which servers its tests used."""
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
-        output["backends_used"] = sorted(session.config.stash[STATE].used)
+        backends = session.config.stash[STATE]
+        output["backends_used"] = sorted(backends.used)
+        output["backends_found"] = {name: vars(one) for name, one in backends.found.items()}
+        output["backends_missing"] = backends.missing
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: object) -> None:
     """Collect that report in the controlling process."""
-    used = getattr(node, "workeroutput", {}).get("backends_used", ())
-    node.config.stash[STATE].used.update(used)  # type: ignore[attr-defined]
+    told = getattr(node, "workeroutput", {})
+    backends: Backends = node.config.stash[STATE]  # type: ignore[attr-defined]
+    backends.used.update(told.get("backends_used", ()))
+    backends.missing.update(told.get("backends_missing", {}))
+    for name, fields in told.get("backends_found", {}).items():
+        backends.found[name] = servers.Server(**fields)
 
 
 def pytest_terminal_summary(
@@ -91,9 +116,11 @@ def pytest_terminal_summary(
     labels = [f"SQLite {sqlite3.sqlite_version}"]
     labels += [
         backends.found[name].label
-        for name in servers.ATTEMPTS
+        for name in (*servers.ATTEMPTS, AZURITE)
         if name in backends.found and name in backends.used
     ]
+    if AZURITE not in backends.found:
+        labels.append("uploads as files")
     terminalreporter.write_sep("-", "backends")
     terminalreporter.write_line(f"backends exercised: {', '.join(labels)}")
     for name in sorted(backends.used & backends.missing.keys()):
@@ -106,6 +133,12 @@ def pytest_terminal_summary(
 def postgres_url(request: pytest.FixtureRequest) -> str:
     """The address of a PostgreSQL whose user may create databases (`postgresql://…/postgres`)."""
     return request.config.stash[STATE].use("PostgreSQL").url
+
+
+@pytest.fixture(scope="session")
+def azurite_server(request: pytest.FixtureRequest) -> azurite.Azurite:
+    """An Azurite that belongs to this test process alone."""
+    return request.config.stash[STATE].start_azurite()
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from tests.support.mailbox import Mailbox
 
 # Pages for people, which are no part of the API and not described.
 PAGES = {
+    "GET /",
     "GET /verify-email",
     "GET /reset-password",
     "GET /forgot-password",
@@ -24,6 +25,8 @@ PAGES = {
     "GET /problems/<code>",
     "GET /docs",
     "GET /pages/<digest>/<name>",
+    "GET /uploads/avatars/<name>",
+    "PUT /uploads/<container>/<path:blob>",
 }
 # Every door that opens without a token is named here, so that another one is a decision.
 PUBLIC = {
@@ -254,6 +257,7 @@ def spellings(path: str) -> list[str]:
     ]
 
 
+@pytest.mark.settings(LIMITS="export=1000/hour")
 @pytest.mark.settings(LIMITS="export=1000/hour")
 def test_r82_every_spelling_of_a_path_is_the_path_or_none(
     app: Flask, client: Api, admin: Person

@@ -112,6 +112,7 @@ def test_r101_every_answer_is_guarded(app: Flask, client: Api, admin: Person) ->
         is_public = answer.status == 200 and answer.asked in (
             "GET /openapi.json",
             "GET /.well-known/jwks.json",
+            "GET /",
             "GET /problems",
         )
         expected = "public, max-age=300" if is_public else "no-store"
@@ -259,7 +260,7 @@ ERRORS: dict[str, tuple[int, Ask]] = {
     "no permission": (403, lambda c, p: p.get("/users")),
     "a wrong current one": (403, lambda c, p: p.post("/auth/reauthenticate", {"password": "x"})),
     "no route": (404, lambda c, p: c.get("/nowhere")),
-    "no root": (404, lambda c, p: c.request("GET", "/")),
+    "no index": (404, lambda c, p: c.request("GET", "/index.html")),
     "no such session": (404, lambda c, p: p.delete(f"/auth/sessions/{p.id}")),
     "a wrong method": (405, lambda c, p: p.put("/users/me", {})),
     "TRACE": (405, lambda c, p: c.request("TRACE", "/health")),

@@ -193,6 +193,12 @@ def test_nobody_grants_or_takes_what_they_do_not_hold(
     assert admin.me()["roles"] == ["super_admin"]
 
 
+def test_the_last_super_admin_may_have_more_roles(admin: Person) -> None:
+    """Only an act that takes the role is refused."""
+    admin.grant(admin.id, "super_admin", "admin").expect(200)
+    admin.grant(admin.id, "super_admin").expect(200)
+
+
 def test_r77_the_last_super_admin_stays(client: Api, admin: Person) -> None:
     admin.grant(admin.id, "user").expect(409, "last_super_admin")
     admin.patch(f"/users/{admin.id}", {"is_active": False}).expect(409, "last_super_admin")

@@ -164,6 +164,18 @@ def test_roles(app: Flask, client: Api, admin: Person) -> None:
     assert (facts.events(), facts.mails()) == ([], [])
 
 
+def test_who_gave_a_role_is_kept(app: Flask, client: Api, admin: Person) -> None:
+    person = client.sign_up()
+    admin.grant(person.id, "user", "admin").expect(200)
+    body = {"email": new_email(), "password": PASSWORD}
+    made = admin.post("/users", body).expect(201).json
+    table = db.metadata.tables["user_roles"]
+    with app.app_context():
+        rows = db.reader.rows(table.select().where(table.c.user_id != UUID(admin.id)))
+    given = {(str(row.user_id), row.granted_by and str(row.granted_by)) for row in rows}
+    assert given == {(person.id, None), (person.id, admin.id), (made["id"], admin.id)}
+
+
 def test_what_administrators_do_for_people(app: Flask, client: Api, admin: Person) -> None:
     person = client.sign_up()
     facts, path = Facts(app), f"/users/{person.id}"

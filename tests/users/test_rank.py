@@ -78,7 +78,7 @@ class TestActing:
         """A role that was taken meanwhile, and a key with fewer rights than its owner."""
         target = UUID(person.id)
         rank.require(principal(plain, UPDATE), UPDATE, target_id=target)
-        with pytest.raises(MissingPermission):
+        with pytest.raises(MissingPermission, match="users:update"):
             rank.require(principal(plain), UPDATE, target_id=target)
         with pytest.raises(MissingPermission):
             rank.require(principal(person, UPDATE), UPDATE, target_id=target)
@@ -133,7 +133,7 @@ class TestReading:
         everything = rank_of(app, admin)
         with app.app_context():
             rank.require_to_read(everything, UPDATE, target_id=UUID(plain.id))
-            with pytest.raises(MissingPermission):
+            with pytest.raises(MissingPermission, match="users:update"):
                 rank.require_to_read(principal(plain), UPDATE, target_id=UUID(plain.id))
             with pytest.raises(TargetOutranks):
                 rank.require_to_read(principal(plain, UPDATE), UPDATE, target_id=UUID(admin.id))

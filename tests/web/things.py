@@ -15,7 +15,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, TooManyRequests
 from gatehouse.core.errors import Conflict
 from gatehouse.core.permissions import Permission
 from gatehouse.health import feature as health
-from gatehouse.infra import db, engines, logs, redis
+from gatehouse.infra import cache, db, engines, logs, redis
 from gatehouse.settings import Settings
 from gatehouse.web import access, conditional, edge, locks
 from gatehouse.web.blueprint import Blueprint
@@ -209,6 +209,7 @@ def application(directory: Path, **environ: str) -> Iterator[Flask]:
     logs.configure(settings)
     db.init_app(app, settings)
     redis.init_app(app, settings)
+    cache.init_app(app, settings)
     api = edge.install(app, settings)
     api.register_blueprint(blueprint())
     for probes in health.blueprints:

@@ -3,13 +3,14 @@
 from datetime import timedelta
 
 from gatehouse.audit.routes import blp
-from gatehouse.audit.service import export, forget, purge, record, record_throttled
+from gatehouse.audit.service import export, forget, latest, purge, record, record_throttled
 from gatehouse.audit.vocabulary import AuditEvent, AuditPermission
 from gatehouse.feature import Feature
 
 __all__ = [
     "feature",
     "forget",
+    "latest",
     "record",
     "record_throttled",
 ]

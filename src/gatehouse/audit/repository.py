@@ -82,9 +82,9 @@ def listed(filters: Mapping[str, Any], *, of: UUID | None) -> Select[Any]:
     return statement
 
 
-def latest(user_id: UUID, *, limit: int) -> Sequence[Row[Any]]:
-    """Return what a person did or what was done to them, the latest first."""
-    return db.reader.rows(listed({}, of=user_id).order_by(events.c.id.desc()).limit(limit))
+def latest(filters: Mapping[str, Any], *, of: UUID | None, limit: int) -> Sequence[Row[Any]]:
+    """Return the rows of a list, the latest first."""
+    return db.reader.rows(listed(filters, of=of).order_by(events.c.id.desc()).limit(limit))
 
 
 def count(statement: Select[Any]) -> int:

@@ -4,7 +4,7 @@ from gatehouse.auth import recovery, recovery_routes, verification
 from gatehouse.auth.authenticator import authenticate
 from gatehouse.auth.manager import TokenManager
 from gatehouse.auth.routes import blueprint, well_known
-from gatehouse.auth.vocabulary import LIMITS, AuthEvent
+from gatehouse.auth.vocabulary import LIMITS, LOGINS, AuthEvent
 from gatehouse.feature import Feature
 
 __all__ = ["TokenManager", "feature", "recovery_routes"]
@@ -14,6 +14,7 @@ feature = Feature(
     blueprints=(blueprint, well_known),
     events=AuthEvent,
     limits=LIMITS,
+    metrics=(LOGINS,),
     authenticators=(authenticate,),
     jobs={
         recovery.RESET_JOB: recovery.send_reset,

@@ -108,7 +108,7 @@ def verify(token: str) -> AccessClaims:
     now lies between issue and expiry.
     """
     key_set = keys.current()
-    place = sha256(token.encode("utf-8", "surrogatepass")).digest(), key_set.version
+    place = sha256(token.encode(errors="surrogatepass")).digest(), key_set.version
     claims = _memory.get(place)
     if claims is None:
         claims = _verify_signature(token)

@@ -9,12 +9,12 @@ from sqlalchemy.exc import IntegrityError
 from gatehouse import audit, guessing, one_time, roles, sessions, users
 from gatehouse.auth import access_tokens, repository, second_factor
 from gatehouse.auth.errors import InvalidCredentials, PasswordChangeRequired
-from gatehouse.auth.vocabulary import LOGIN_FAILURES, REFRESH_SESSION, AuthEvent
+from gatehouse.auth.vocabulary import LOGIN_FAILURES, LOGINS, REFRESH_SESSION, AuthEvent
 from gatehouse.core import clock
 from gatehouse.core.errors import Refusal
 from gatehouse.core.network import bucket
 from gatehouse.core.principal import Origin, Principal
-from gatehouse.infra import db, limits, mail
+from gatehouse.infra import db, limits, mail, metrics
 from gatehouse.sessions import Session, SessionEvent
 from gatehouse.settings import settings
 
@@ -31,6 +31,7 @@ class Tokens:
     token_type: str = "Bearer"
 
 
+@metrics.outcome_of(LOGINS)
 def log_in(name: str, password: str, *, origin: Origin) -> Tokens:
     """Open a session for the person with this e-mail or username.
 

@@ -1,7 +1,8 @@
-"""The events and limits of logging in."""
+"""The events, limits and counts of logging in."""
 
 from gatehouse.core.events import Event
 from gatehouse.infra.limits import Rule
+from gatehouse.infra.metrics import Counter
 
 
 class AuthEvent(Event):
@@ -30,3 +31,5 @@ LIMITS = (
     MAIL_REQUESTS,
     CONFIRMATIONS,
 )
+
+LOGINS = Counter("gatehouse_logins_total", "Log-ins by what became of them.", ("outcome",))

@@ -1,6 +1,6 @@
 """The command line: what operators do, by the rules and into the ledger of the API.
 
-    flask users | roles | sessions | keys | jobs | seed | doctor | openapi
+    flask users | roles | sessions | audit | keys | jobs | seed | doctor | openapi
 
 Exit codes: 0 done, 1 refused or failed, 2 misused, 130 interrupted.
 """
@@ -9,16 +9,16 @@ from flask import Flask
 from flask.cli import cli as flask_command
 from flask_migrate import Migrate
 
-from gatehouse.cli import doctor, erasure, jobs, keys, openapi, roles, seed, sessions
+from gatehouse.cli import doctor, erasure, jobs, keys, ledger, openapi, roles, seed, sessions
 from gatehouse.cli.vocabulary import CommandEvent
 from gatehouse.feature import EXTENSION, Slots
 from gatehouse.infra import db
 
-EPILOG = """Each says more with --help. `flask doctor` tells what is wrong with an installation,
-and what to do."""
+EPILOG = """The commands of Gatehouse; each says more with --help, and none needs the options above.
+`flask doctor` tells what is wrong with an installation, and what to do."""
 
 COMMANDS = (
-    *(erasure.group, roles.group, sessions.group, keys.group, jobs.group),
+    *(erasure.group, roles.group, sessions.group, ledger.group, keys.group, jobs.group),
     *(seed.command, doctor.command, openapi.command),
 )
 
@@ -36,5 +36,10 @@ def install(app: Flask) -> None:
     slots.events.update(CommandEvent)
     for command in COMMANDS:
         app.cli.add_command(command)
+    # The server is `make run`, and the limits stand in docs/limits.md.
+    for name in ("run", "limiter"):
+        # `limiter` comes by an entry point, which only the program `flask` reads.
+        if foreign := flask_command.commands.get(name):
+            foreign.hidden = True
     # The group that `flask` is has no other place for a word of ours.
     flask_command.epilog = EPILOG

@@ -139,7 +139,7 @@ def _note(event: CommandEvent, kid: str) -> None:
 
 
 def _when(ahead: timedelta) -> str:
-    return f"in {int(ahead.total_seconds())} s" if ahead else "at once"
+    return f"in {int(ahead.total_seconds())} s" if ahead else "now, within 30 s in every process"
 
 
 def _refuse_elsewhere() -> None:

@@ -96,7 +96,7 @@ def _change_roles(change: Any, person: str, role_names: tuple[str, ...]) -> None
             after: Row[Any] = change(row.id, name, actor=None, origin=origin())
     held = ", ".join(after.role_names) or "no roles"
     is_same = set(after.role_names) == set(row.role_names)
-    click.echo(f"{row.email} {'had already' if is_same else 'now has'} {held}")
+    click.echo(f"{row.email} {'already had' if is_same else 'now has'} {held}")
 
 
 def _set_active(person: str, is_active: bool) -> None:

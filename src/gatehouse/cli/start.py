@@ -9,58 +9,27 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from typing import NamedTuple, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 import click
 from alembic.script import ScriptDirectory
 from flask_migrate import upgrade
-from sqlalchemy import inspect, make_url, select, text
+from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import OperationalError
 
 from gatehouse import cli, create_app, roles, users
+from gatehouse.cli import welcome
+from gatehouse.cli.welcome import Login, url_host
 from gatehouse.core.errors import Refusal
 from gatehouse.core.permissions import SUPER_ADMIN
 from gatehouse.core.principal import Origin
-from gatehouse.infra import db, keys
+from gatehouse.infra import db, keys, redis
 from gatehouse.settings import Settings, SettingsError
 
 T = TypeVar("T")
 
 DEFAULT_EMAIL = "admin@example.com"
 ORIGIN = Origin(address="", user_agent="gatehouse.cli.start", request_id="")
-
-SHOWN_ONCE = """
-  The first administrator (this password is shown once):
-    e-mail    {email}
-    password  {password}
-"""
-
-NO_ADMINISTRATOR = """
-  There is no account yet: set ADMIN_EMAIL and ADMIN_PASSWORD for the first administrator.
-"""
-
-READY = """
-  {product} answers at {url}/api/v1
-
-    reference   {reference}
-    data        {data}
-    mail        {mail}
-    trouble     .venv/bin/flask doctor says what is wrong and what to do
-
-  Log in:
-    curl {url}/api/v1/auth/login \\
-      -H 'Content-Type: application/json' \\
-      -d '{{"username": "{email}", "password": "{password}"}}'
-
-  Ctrl-C stops it.
-"""
-
-
-class Login(NamedTuple):
-    """What the line to log in with shows."""
-
-    email: str = "<e-mail>"
-    password: str = "<password>"
 
 
 def main() -> NoReturn:
@@ -69,34 +38,15 @@ def main() -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     settings = _or_exit(Settings.load)
     _or_exit(lambda: refuse_taken_port(settings.host, settings.port))
-    app = create_app(settings)
+    app = _or_exit(lambda: create_app(settings))
     cli.install(app)
     with app.app_context():
         _or_exit(migrate)
         login = _or_exit(lambda: prepare(settings))
-    print(ready(settings, login), flush=True)
+        is_redis_away = redis.is_away()
+    print(welcome.ready(settings, login, is_redis_away=is_redis_away), flush=True)
     # A fresh process: what the preparation has loaded and opened is not for the server.
     os.execv(sys.executable, [sys.executable, "-m", "gunicorn"])  # noqa: S606 - no shell is wanted
-
-
-def ready(settings: Settings, login: Login) -> str:
-    """Return what a newcomer wants to know: where it is, where things are kept, how to log in."""
-    url = f"http://{_host(settings.host)}:{settings.port}"
-    database = make_url(settings.database_url)
-    return READY.format(
-        product=settings.product_name,
-        url=url,
-        reference=f"{url}/docs" if settings.docs else f"{url}/openapi.json",
-        # Never the user or the password of the URL.
-        data=database.database if settings.is_sqlite else f"{database.database}, {database.host}",
-        mail=(
-            f"goes to {settings.smtp_host}:{settings.smtp_port}"
-            if settings.smtp_host
-            else f"is kept in {settings.instance_dir / 'mail'} (SMTP_HOST is not set)"
-        ),
-        email=login.email,
-        password=login.password,
-    )
 
 
 def refuse_taken_port(host: str, port: int) -> None:
@@ -109,7 +59,7 @@ def refuse_taken_port(host: str, port: int) -> None:
             probe.bind(address)
         except OSError as error:
             reason = error.strerror or str(error)
-            raise OSError(f"{_host(host)}:{port}: {reason}; choose another HOST or PORT") from None
+            raise OSError(f"{url_host(host)}:{port}: {reason}; choose another HOST or PORT") from None
 
 
 def migrate() -> None:
@@ -130,12 +80,27 @@ def prepare(settings: Settings) -> Login:
         roles.ensure_built_in()
     keys.ensure()
     if db.reader.row(select(users.PUBLIC_COLUMNS[0]).limit(1)) is not None:
-        return Login(settings.admin_email) if settings.admin_email else Login()
+        return _present(settings)
     if settings.is_production and not (settings.admin_email and settings.admin_password):
         # A password in the log of a production system would be a finding of its own.
-        print(NO_ADMINISTRATOR, flush=True)
+        print(welcome.NO_ADMINISTRATOR, flush=True)
         return Login()
     return _make_first_administrator(settings)
+
+
+def _present(settings: Settings) -> Login:
+    """Return with whom one can log in who is there; an ADMIN_EMAIL who is not comes too late."""
+    email = settings.admin_email
+    if email is None:
+        return Login()
+    if users.found(email) is not None:
+        return Login(email)
+    is_administrator = roles.has_role(users.User.id, SUPER_ADMIN), users.User.deleted_at.is_(None)
+    there = db.reader.scalar(
+        select(users.User.email).where(*is_administrator).order_by(users.User.id).limit(1)
+    )
+    print(welcome.not_used(email, there=there, settings=settings), flush=True)
+    return Login(there) if there else Login()
 
 
 def _make_first_administrator(settings: Settings) -> Login:
@@ -143,12 +108,10 @@ def _make_first_administrator(settings: Settings) -> Login:
     given = settings.admin_password
     password = given.value if given else secrets.token_urlsafe(15)
     body = {"email": email, "password": password, "roles": [SUPER_ADMIN]}
-    row = users.create(body, actor=None, origin=ORIGIN, is_permanent=True)
-    with db.unit():
-        users.mark_verified(row.id, row.email)
+    users.create(body, actor=None, origin=ORIGIN, is_permanent=True, is_verified=True)
     if given:
         return Login(email)
-    print(SHOWN_ONCE.format(email=email, password=password), flush=True)
+    print(welcome.SHOWN_ONCE.format(email=email, password=password), flush=True)
     return Login(email, password)
 
 
@@ -170,11 +133,6 @@ def _or_exit(step: Callable[[], T]) -> T:
         lines = [str(error)]
     print("\n".join(lines), file=sys.stderr)
     sys.exit(2)
-
-
-def _host(host: str) -> str:
-    """Return a host as it stands in a URL."""
-    return f"[{host}]" if ":" in host else host
 
 
 if __name__ == "__main__":

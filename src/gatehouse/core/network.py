@@ -9,7 +9,7 @@ def bucket(address: str | None) -> str:
     What is not an address shares the bucket `"unknown"`.
     """
     try:
-        parsed = ip_address((address or "").split("%", 1)[0])
+        parsed = ip_address(str(address).partition("%")[0])
     except ValueError:
         return "unknown"
     if isinstance(parsed, IPv4Address):

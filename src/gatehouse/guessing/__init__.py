@@ -18,7 +18,7 @@ from gatehouse.guessing.service import (
     refund,
     remember_place,
 )
-from gatehouse.guessing.vocabulary import GuessingEvent
+from gatehouse.guessing.vocabulary import LOCKS, GuessingEvent
 
 __all__ = [
     "Candidate",
@@ -39,6 +39,7 @@ __all__ = [
 feature = Feature(
     name="guessing",
     events=GuessingEvent,
+    metrics=(LOCKS,),
     periodic={"guessing.purge": (timedelta(hours=1), purge)},
     export=export,
     erase=forget,

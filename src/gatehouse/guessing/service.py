@@ -17,8 +17,8 @@ from gatehouse.core.network import bucket
 from gatehouse.core.principal import Origin
 from gatehouse.guessing import repository
 from gatehouse.guessing.errors import GuessingThrottled, WrongPassword
-from gatehouse.guessing.vocabulary import GuessingEvent
-from gatehouse.infra import db, hashing, secrets
+from gatehouse.guessing.vocabulary import LOCKS, GuessingEvent
+from gatehouse.infra import db, hashing, metrics, secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ def judge(candidate: Candidate, password: str, *, origin: Origin) -> Judgement:
         with db.unit():
             failures = _reserve(candidate, key, clock.now())
     except GuessingThrottled:
+        metrics.count(LOCKS)
         audit.record_throttled(GuessingEvent.THROTTLED, subject_id=candidate.user_id, origin=origin)
         raise
     try:

@@ -88,6 +88,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     sqlalchemy.init_app(app)
     with app.app_context():
         engines.install(app, writer=sqlalchemy.engine, settings=settings)
+        engines.measure(app, writer=sqlalchemy.engine)
 
 
 @contextmanager

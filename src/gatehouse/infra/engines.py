@@ -6,8 +6,8 @@ holds one connection and the pool is the queue.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
 
 import orjson
 from flask import Flask, current_app
@@ -25,9 +25,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from gatehouse.infra import metrics
 from gatehouse.settings import Settings
 
 EXTENSION = "gatehouse.engines"
+IN_USE = metrics.Gauge("gatehouse_db_connections_in_use", "Connections in use.", ("pool",))
+SIZE = metrics.Gauge("gatehouse_db_connections_max", "Connections a pool may hold.", ("pool",))
+
 # Everybody who writes to SQLite waits in this one queue, and each for an fsync of its own.
 SQLITE_QUEUE_SECONDS = 5
 Params = Mapping[str, Any] | None
@@ -87,6 +91,22 @@ def install(app: Flask, *, writer: Engine, settings: Settings) -> None:
         for engine in (writer, primary):
             event.listen(engine, "connect", _prepare_sqlite)
         event.listen(writer, "begin", _begin_immediate)
+
+
+def measure(app: Flask, *, writer: Engine) -> None:
+    """Let the metrics of `app` tell how many connections its pools hold, and may."""
+    measured = {"writer": writer}
+    for name, engine in app.extensions[EXTENSION].items():
+        if engine not in measured.values():  # without a replica, lists ask the reader
+            measured[name] = engine
+
+    def read() -> Iterator[metrics.Reading]:
+        for name, engine in measured.items():
+            pool = cast(QueuePool, engine.pool)  # another one after `dispose`
+            yield metrics.Reading(IN_USE, pool.checkedout(), (name,))
+            yield metrics.Reading(SIZE, pool.size(), (name,))
+
+    metrics.of(app).watch((IN_USE, SIZE), read)
 
 
 def is_sqlite() -> bool:

@@ -54,6 +54,11 @@ class HashPool:
         self._executor: ThreadPoolExecutor | None = None
         self._process = 0
 
+    @property
+    def pending(self) -> int:
+        """How many functions of this process run or wait."""
+        return self._pending
+
     def run(self, function: Callable[[], Result]) -> Result:
         """Return what `function` returns, or raise `HashQueueFull` at once."""
         with self._lock:

@@ -5,6 +5,7 @@ the cores and give way to everything else, so that a herd of log-ins slows log-i
 """
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import Flask, current_app
@@ -14,12 +15,16 @@ from passlib.utils.binary import bcrypt64
 
 from gatehouse.core.passwords import MAX_LOGIN_LENGTH
 from gatehouse.core.text import has_surrogates
-from gatehouse.infra.hash_pool import HashPool, HashQueueFull
+from gatehouse.infra import metrics
+from gatehouse.infra.hash_pool import HashPool, HashQueueFull, Result
 from gatehouse.settings import Settings
 
 __all__ = ["HashQueueFull", "Verified", "hash_now", "hash_password", "init_app", "verify_password"]
 
 EXTENSION = "gatehouse.hashing"
+
+QUEUE = metrics.Gauge("gatehouse_hash_queue", "Passwords that wait for a hash, or are hashed.")
+REFUSED = metrics.Counter("gatehouse_hash_refused_total", "Hashes refused by a full queue.")
 
 # The first is what we make; the others come with imported accounts and are re-hashed at log-in.
 _SCHEMES = (
@@ -114,12 +119,14 @@ def init_app(app: Flask, settings: Settings) -> None:
         first_estimate_seconds=_SECONDS_AT_COST_12 * 2.0 ** (settings.bcrypt_rounds - 12),
     )
     app.extensions[EXTENSION] = _Hashing(Hasher(settings.bcrypt_rounds), pool)
+    metrics.of(app).declare((REFUSED,))
+    metrics.of(app).watch((QUEUE,), lambda: [metrics.Reading(QUEUE, pool.pending)])
 
 
 def hash_password(password: str) -> str:
     """Return a new hash; raises `HashQueueFull` when too much work is waiting."""
     hashing = _present()
-    return hashing.pool.run(lambda: hashing.hasher.hash(password))
+    return _run(hashing.pool, lambda: hashing.hasher.hash(password))
 
 
 def verify_password(password: str, stored: str | None) -> Verified:
@@ -129,12 +136,20 @@ def verify_password(password: str, stored: str | None) -> Verified:
     Raises `HashQueueFull` when too much work is waiting.
     """
     hashing = _present()
-    return hashing.pool.run(lambda: hashing.hasher.verify(password, stored))
+    return _run(hashing.pool, lambda: hashing.hasher.verify(password, stored))
 
 
 def hash_now(password: str) -> str:
     """Return a new hash, computed in the calling thread: for the command line."""
     return _present().hasher.hash(password)
+
+
+def _run(pool: HashPool, function: Callable[[], Result]) -> Result:
+    try:
+        return pool.run(function)
+    except HashQueueFull:
+        metrics.count(REFUSED)
+        raise
 
 
 def _present() -> _Hashing:

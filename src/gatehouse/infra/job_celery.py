@@ -147,7 +147,10 @@ def _time_limits(lease: timedelta, prefix: str = "") -> dict[str, float]:
 
 
 def _verified(scheme: str) -> dict[str, Any] | None:
-    """Return how the broker's certificate is checked, for the schemes that have one."""
+    """Return how the broker's certificate and name are checked, for the schemes that have one."""
     if scheme == "rediss":
-        return {"ssl_cert_reqs": ssl.CERT_REQUIRED}
-    return {"cert_reqs": ssl.CERT_REQUIRED} if scheme == "amqps" else None
+        return {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True}
+    if scheme == "amqps":
+        # None stands for the host of the URL; left out, the name would not be looked at.
+        return {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": None}
+    return None

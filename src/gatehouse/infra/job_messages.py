@@ -47,7 +47,10 @@ class JobMessages(threading.Thread):
 
     def stop(self, *, timeout: float) -> None:
         """Send what waits, and give that up to `timeout` seconds."""
-        self._ids.put(None, timeout=timeout)
+        try:
+            self._ids.put_nowait(None)
+        except Full:  # the broker is slow or away, so the sweep has the rest
+            self._stopped.set()
         self.join(timeout)
         self._stopped.set()
 

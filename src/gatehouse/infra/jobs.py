@@ -17,7 +17,7 @@ from uuid import UUID
 
 from flask import Flask, current_app
 
-from gatehouse.infra import db, outbox
+from gatehouse.infra import db, metrics, outbox, outbox_measures
 from gatehouse.infra.job_runner import (
     REGISTRY,
     Job,
@@ -72,6 +72,7 @@ def init_app(app: Flask) -> None:
     """Let `app` have work for later; starts no thread."""
     app.extensions[REGISTRY] = Registry()
     prepare(app)
+    metrics.of(app).ask("outbox", outbox_measures.GAUGES, outbox_measures.read)
     declare(app, {}, {"outbox.purge": (timedelta(hours=1), purge)})
 
 

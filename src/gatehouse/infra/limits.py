@@ -24,12 +24,14 @@ from limits import RateLimitItem, parse_many
 
 from gatehouse.core import network
 from gatehouse.core.errors import TooManyRequests
-from gatehouse.infra import redis
+from gatehouse.infra import metrics, redis
 from gatehouse.infra.limit_storage import LimitStorage
 from gatehouse.settings import Settings, SettingsError
 
 View = TypeVar("View", bound=Callable[..., Any])
 EXTENSION = "gatehouse.limits"
+
+HITS = metrics.Counter("gatehouse_limits_hit_total", "Requests refused by a limit.", ("limit",))
 
 # The moment at which room appears belongs to the hit before; the next may come just after.
 _A_MOMENT_SECONDS = 0.01
@@ -48,6 +50,7 @@ class RateLimited(TooManyRequests):
 
     def __init__(self, retry_after_seconds: float, rule: Rule, window: RateLimitItem) -> None:
         super().__init__(retry_after_seconds)
+        metrics.count(HITS, rule.name)
         # As draft-ietf-httpapi-ratelimit-headers spells them.
         self.headers |= {
             "RateLimit-Policy": f'"{rule.name}";q={window.amount};w={window.get_expiry()}',
@@ -97,6 +100,7 @@ class _Limits:
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Install the limiter; needs `redis.init_app` before, connects to nothing."""
+    metrics.of(app).declare((HITS,))
     app.extensions[EXTENSION] = _Limits(app, settings)
 
 

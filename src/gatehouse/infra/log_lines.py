@@ -39,6 +39,9 @@ _SECRET_VALUES = tuple(
     )
 )
 
+# The one library that always speaks; who it is helps nobody who reads.
+_SERVER = ("gunicorn.error",)
+
 _PLAIN = re.compile(r"[\w.:/@+<>-]+")
 _COLOURS = {"debug": "2", "info": "32", "warning": "33", "error": "31", "critical": "31;1"}
 
@@ -96,6 +99,8 @@ def as_text(event: dict[str, Any]) -> str:
     """Return the event as a line for people: time, level, name, then the members."""
     head = f"{event.pop('timestamp')} {event.pop('level'):<8} {event.pop('event')}"
     trace = event.pop("exception", None)
+    if event.get("logger") in _SERVER:
+        del event["logger"]
     members = "".join(f" {name}={_shown(value)}" for name, value in event.items())
     if trace is not None:
         members += " | " + " | ".join(line.strip() for line in trace.splitlines() if line.strip())

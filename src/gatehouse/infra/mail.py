@@ -3,7 +3,7 @@
     mail.queue("verify_email", to=address, user_id=user_id, context={"one_time": {...}})
 
 A template is text; its first line is the subject, and the HTML part is made from the same
-paragraphs. Links begin with PUBLIC_URL. What must not lie in the outbox is resolved when the mail
+paragraphs, but for those under `not is_html`. Links begin with PUBLIC_URL. What must not lie in the outbox is resolved when the mail
 is sent: `register_resolver("one_time", …)` turns the member of that name into the token.
 Without SMTP_HOST a mail becomes a file in INSTANCE_DIR/mail, which the log names and never shows.
 """
@@ -86,9 +86,12 @@ def render(template: str, context: Mapping[str, Any]) -> tuple[str, str, str]:
         "product_name": settings.product_name,
         "public_url": settings.public_url,
     }
-    head, _, text = _templates.get_template(f"{template}.txt.j2").render(members).partition("\n\n")
+    source = _templates.get_template(f"{template}.txt.j2")
+    head, _, text = source.render(members, is_html=False).partition("\n\n")
     subject = head.removeprefix("Subject: ").strip()
-    paragraphs = [block.splitlines() for block in text.strip().split("\n\n")]
+    # What programs need stands in the text alone; a reader of HTML has the link.
+    shown = source.render(members, is_html=True).partition("\n\n")[2]
+    paragraphs = [block.splitlines() for block in shown.strip().split("\n\n")]
     html = _templates.get_template("_layout.html.j2").render(
         members, subject=subject, paragraphs=paragraphs
     )

@@ -99,6 +99,18 @@ def client() -> redis.Redis | None:
     return cast("redis.Redis | None", current_app.extensions[EXTENSION])
 
 
+def is_away() -> bool:
+    """Tell whether there should be a Redis and it does not answer."""
+    present = client()
+    if present is None:
+        return False
+    try:
+        present.ping()
+    except ERRORS:
+        return True
+    return False
+
+
 def _client(url: str, *, threads: int) -> redis.Redis:
     pool = redis.ConnectionPool.from_url(
         url,

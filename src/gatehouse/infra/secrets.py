@@ -24,6 +24,7 @@ class Purpose(StrEnum):
     UPLOAD = "upload"  # signatures of upload URLs
     FINGERPRINT = "fingerprint"  # fingerprints of request bodies
     COUNTER = "counter"  # keys of guessing counters, which hide the names behind them
+    CACHE = "cache"  # keys of the cache, which may hold what somebody looked for
     ACCESS = "access"  # signatures of access tokens with ALGORITHM=HS256
 
 

@@ -5,6 +5,7 @@ answers by itself, in HTML. `Worker` answers in the shape of all other errors (R
 """
 
 import json
+import logging
 import signal
 import socket
 import ssl
@@ -54,6 +55,23 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         wsgi.Response.default_headers = _own_headers
 
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Open or close the door; a stopping worker lets in who waits there, then removes it.
+
+        gunicorn only looks away, so that the kernel goes on taking connections for a worker that
+        lingers, and resets them at its end. Where nobody listens, a client (a proxy) is refused
+        at once, and may go elsewhere even with a POST.
+        """
+        super().set_accept_enabled(enabled)
+        if enabled or self.alive:
+            return
+        for listener in self.sockets:
+            before = -1
+            while before != self.nr_conns:
+                before = self.nr_conns
+                self.accept(listener)
+            listener.close()
+
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
         """Answer what never reached the application, or what broke outside of it."""
         _, status, code, phrase = next(row for row in _REFUSALS if isinstance(exc, row[0]))
@@ -89,6 +107,14 @@ def _problem(status: int, code: str, phrase: str, request_id: str) -> bytes:
         f"X-Request-ID: {request_id}",
     ]
     return "\r\n".join([*lines, "", body]).encode("ascii")
+
+
+def tells_something(record: logging.LogRecord) -> bool:
+    """Tell whether a line of gunicorn's start is worth a place in the log.
+
+    With `reuse_port` the main process listens nowhere, so it would name no address.
+    """
+    return not str(record.msg).startswith(("Listening at: ", "Using worker: "))
 
 
 def stop_gracefully(arbiter: Arbiter, settings: Settings) -> None:

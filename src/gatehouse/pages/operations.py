@@ -5,13 +5,21 @@ from typing import Any
 
 from flask import current_app
 
+from gatehouse.infra import cache
 from gatehouse.web import openapi
 
+# Following the whole description takes longer than everything else about the page.
+NAMING = cache.Space("operations_naming", is_local=True)
 _METHODS = ("get", "put", "post", "patch", "delete")
 
 
 def naming(code: str) -> list[str]:
     """Return the operations of the present application that may answer with a code."""
+    found: list[str] = cache.read_through(NAMING, code, lambda: _naming(code))
+    return found
+
+
+def _naming(code: str) -> list[str]:
     document = current_app.extensions[openapi.API].description()
     return [
         f"{method.upper()} {path}"

@@ -14,6 +14,13 @@ FIVE_MINUTES = 300
 blueprint = Blueprint("pages", is_described=False)
 
 
+@blueprint.get("/")
+@access.public
+def index() -> Response:
+    """Show what this is and where to go on, to people who type the address."""
+    return page("index", policy=READING, max_age_seconds=FIVE_MINUTES, has_docs=settings.docs)
+
+
 @blueprint.get("/verify-email")
 @access.public
 def verify_email() -> Response:

@@ -77,7 +77,13 @@ def remove_all(user_id: UUID) -> None:
 
 
 def rotate(
-    session_id: UUID, generation: int, *, now: datetime, idle_end: datetime, values: dict[str, Any]
+    session_id: UUID,
+    generation: int,
+    *,
+    now: datetime,
+    idle_end: datetime,
+    used_at: datetime,
+    values: dict[str, Any],
 ) -> Session | None:
     """Raise the generation of a living session that still has `generation`, else None.
 
@@ -97,6 +103,8 @@ def rotate(
             idle_expires_at=case(
                 (Session.expires_at < idle_end, Session.expires_at), else_=idle_end
             ),
+            # A rounded moment may lie before the log-in.
+            last_used_at=case((Session.created_at > used_at, Session.created_at), else_=used_at),
             **values,
         )
         .returning(Session)

@@ -11,7 +11,11 @@ class SessionOut(Schema):
     id = fields.UUID(required=True, metadata=told("Which session it is.", ID))
     created_at = Timestamp(required=True, metadata=told("When the person logged in.", MOMENT))
     last_used_at = Timestamp(
-        required=True, metadata=told("When it was last used, to the quarter of an hour.", MOMENT)
+        required=True,
+        metadata=told(
+            "When it was last refreshed, to the quarter of an hour; before that, `created_at`.",
+            MOMENT,
+        ),
     )
     expires_at = Timestamp(
         required=True, metadata=told("When it ends, however much it is used.", MOMENT)

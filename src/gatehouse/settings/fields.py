@@ -84,9 +84,7 @@ class Settings:
         "Redis or Valkey for what processes share; required in production with several.",
         file=True,
     )
-    db_statement_timeout_seconds: int = _setting(
-        v.integer(1, 600), 2, "Longest run of one statement."
-    )
+    db_statement_timeout_seconds: int = _setting(v.integer(1, 600), 2, "Longest run of SQL.")
     db_lock_timeout_seconds: int = _setting(v.integer(1, 600), 1, "Longest wait for a lock.")
     db_pool_timeout_seconds: int = _setting(
         v.integer(1, 600), 1, "Longest wait for a free connection of the pool."
@@ -171,7 +169,9 @@ class Settings:
     audit_retention_days: int = _setting(
         v.integer(1, 36500), 400, "How long audit events are kept."
     )
-    admin_email: str | None = _setting(v.address, None, "E-mail of the first administrator.")
+    admin_email: str | None = _setting(
+        v.address, None, "E-mail of the first administrator; used while there is no account."
+    )
     admin_password: Secret | None = _setting(
         v.secret, None, "Password of the first administrator; random when unset.", file=True
     )
@@ -180,9 +180,7 @@ class Settings:
         v.mailbox, "Gatehouse <no-reply@localhost>", "Sender of mail; must be set in production."
     )
     smtp_host: str | None = _setting(
-        v.text,
-        None,
-        "Mail server; unset keeps mail in INSTANCE_DIR/mail. Required in production.",
+        v.text, None, "Mail server; unset keeps mail in INSTANCE_DIR/mail. Required in production."
     )
     smtp_port: int = _setting(v.integer(1, 65535), 587, "Port of the mail server.")
     smtp_user: str | None = _setting(v.text, None, "Log-in name at the mail server.")
@@ -193,11 +191,23 @@ class Settings:
         v.choice("starttls", "tls", "none"), "starttls", "How mail travels encrypted."
     )
     smtp_timeout_seconds: int = _setting(v.integer(1, 120), 10, "Longest wait for the mail server.")
+    storage: str = _setting(v.choice("local", "azure"), "local", "Where uploads are kept.")
+    azure_storage_connection_string: Secret | None = _setting(
+        v.secret, None, "Account of STORAGE=azure, with its key, which signs URLs.", file=True
+    )
+    avatar_container: str = _setting(v.container, "avatars", "Container of people's pictures.")
+    max_upload_bytes: int = _setting(v.integer(1024, 2**27), 5 * 2**20, "Largest upload.")
     docs: bool = _setting(
         v.boolean, None, "Whether /docs shows Swagger UI.", shown="true; false in production"
     )
     metrics_token: Secret | None = _setting(
         v.secret, None, "Bearer token of /metrics; unset makes it 404.", file=True
+    )
+    metrics_dir: Path | None = _setting(
+        v.directory, None, "Where processes count together.", shown="memory, or TMPDIR"
+    )
+    cache_ttl_seconds: int = _setting(
+        v.integer(0, 86400), 3600, "Longest that the cache keeps anything; 0 switches it off."
     )
     log_level: str = _setting(
         v.choice("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "Least important lines to log."

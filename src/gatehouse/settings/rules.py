@@ -38,6 +38,8 @@ def _always(found: Found) -> Iterator[Line]:
             yield "JOBS", "celery needs PostgreSQL; on SQLite leave it embedded"
         if found["broker_url"] is None:
             yield "BROKER_URL", "is required with JOBS=celery, unless REDIS_URL is set"
+    if found["storage"] == "azure":
+        yield from _azure(found)
     if "*" in found["cors_origins"]:
         if found["cors_credentials"]:
             yield "CORS_ORIGINS", "* cannot be combined with CORS_CREDENTIALS; list the origins"
@@ -45,10 +47,30 @@ def _always(found: Found) -> Iterator[Line]:
             yield "CORS_ORIGINS", "* already covers every origin; leave it alone or list them"
     if found["session_idle_days"] > found["session_absolute_days"]:
         yield "SESSION_IDLE_DAYS", "cannot be more than SESSION_ABSOLUTE_DAYS"
+    if found["metrics_token"] is not None and len(found["metrics_token"].value.split()) != 1:
+        yield "METRICS_TOKEN", "must be one word, as a bearer token is (openssl rand -hex 32)"
     for key in found["data_keys"]:
         if not _is_fernet_key(key):
             yield "DATA_KEYS", "each must be 32 bytes in URL-safe base64 (openssl rand -base64 32)"
             break
+
+
+def _azure(found: Found) -> Iterator[Line]:
+    """Read as much of the connection string as signing needs: account, key and endpoint."""
+    name, secret = "AZURE_STORAGE_CONNECTION_STRING", found["azure_storage_connection_string"]
+    if secret is None:
+        yield name, "is required with STORAGE=azure"
+        return
+    pairs = (part.partition("=") for part in secret.value.split(";"))
+    parts = {key.strip().lower(): value.strip() for key, _, value in pairs}
+    if not parts.get("accountname") or not parts.get("accountkey"):
+        yield name, "must hold AccountName and AccountKey; a shared access signature cannot sign"
+    elif found["app_env"] == "production":
+        endpoint = parts.get("blobendpoint") or f"{parts.get('defaultendpointsprotocol', 'https')}:"
+        if not endpoint.startswith("https:"):
+            yield name, "must lead to https in production (DefaultEndpointsProtocol=https)"
+        elif parts["accountname"] == "devstoreaccount1":
+            yield name, "names the sample account, whose key everybody knows"
 
 
 def _secrets(found: Found) -> Iterator[Line]:

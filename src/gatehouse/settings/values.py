@@ -17,6 +17,7 @@ _LIMIT = re.compile(
     r"[1-9]\d{0,8}\s*(?:/|per)\s*(?:[1-9]\d{0,4}\s*)?(?:second|minute|hour|day)s?", re.ASCII
 )
 _HOST = re.compile(r"\.?[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\]")
+_CONTAINER = re.compile(r"(?=.{3,63}\Z)[a-z0-9]+(?:-[a-z0-9]+)*")
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 
@@ -104,7 +105,8 @@ def network(raw: str) -> Network:
     try:
         return ip_network(raw)
     except ValueError as error:
-        raise ValueError(f"must list addresses or networks (10.0.0.0/8): {error}") from None
+        bits = ", without bits behind the mask" if "host bits" in str(error) else ""
+        raise ValueError(f"must list addresses or networks (10.0.0.0/8){bits}") from None
 
 
 def host(raw: str) -> str:
@@ -125,8 +127,13 @@ def mailbox(raw: str) -> str:
 
 def address(raw: str) -> str:
     """A bare e-mail address."""
-    if parseaddr(mailbox(raw))[1] != raw:
-        raise ValueError("must be a bare e-mail address (admin@example.org)")
+    refusal = ValueError("must be a bare e-mail address (admin@example.org)")
+    try:
+        is_bare = parseaddr(mailbox(raw))[1] == raw
+    except ValueError:
+        raise refusal from None
+    if not is_bare:
+        raise refusal
     return raw
 
 
@@ -187,6 +194,13 @@ def database_url(raw: str) -> str:
     if not raw.isprintable() or not rest:
         raise ValueError("must be a URL like postgresql://user@localhost/gatehouse")
     return f"postgresql+psycopg://{rest}"
+
+
+def container(raw: str) -> str:
+    """The name of a container, as Azure Blob Storage allows it."""
+    if not _CONTAINER.fullmatch(raw):
+        raise ValueError("must be 3 to 63 small letters, digits and single hyphens")
+    return raw
 
 
 def limits(raw: str) -> Mapping[str, str]:

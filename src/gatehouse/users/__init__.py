@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from gatehouse.feature import Feature
-from gatehouse.users.errors import EmailTaken, LastSuperAdmin
+from gatehouse.users.errors import EmailTaken, LastSuperAdmin, UserNotFound
 from gatehouse.users.models import User
 from gatehouse.users.names import fold_login_name
 from gatehouse.users.rendering import PUBLIC_COLUMNS, document, render
@@ -14,6 +14,7 @@ from gatehouse.users.service.administration import (
     raise_epoch,
     unlock,
 )
+from gatehouse.users.service.avatar import avatar_of, hold, set_avatar
 from gatehouse.users.service.deletion import delete, restore
 from gatehouse.users.service.email_change import confirm_email_change, mark_verified
 from gatehouse.users.service.erasure import erase, erase_expired, forget
@@ -44,9 +45,11 @@ __all__ = [
     "LastSuperAdmin",
     "User",
     "UserCreate",
+    "UserNotFound",
     "UserOut",
     "UserPermission",
     "assign_password",
+    "avatar_of",
     "by_id",
     "by_login_name",
     "change",
@@ -60,6 +63,7 @@ __all__ = [
     "fold_login_name",
     "found",
     "grant",
+    "hold",
     "mark_verified",
     "may_send",
     "queue_link",
@@ -67,6 +71,7 @@ __all__ = [
     "rehash",
     "render",
     "restore",
+    "set_avatar",
     "set_password",
     "take",
     "unlock",

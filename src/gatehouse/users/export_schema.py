@@ -13,7 +13,7 @@ class ExportOut(Schema):
         required=True,
         metadata=told(
             "A member for each kind of thing: `account`, `mail`, `roles`, `sessions`, "
-            "`known_places`, `one_time_tokens`, `events`.",
+            "`known_places`, `one_time_tokens`, `uploads`, `events`.",
             {"account": {"email": "ada@example.com"}, "roles": [{"name": "user"}]},
         ),
     )

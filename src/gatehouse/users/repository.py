@@ -66,10 +66,8 @@ def roles_held(user_id: UUID) -> list[tuple[str, list[str]]] | None:
 
 
 def email_owner(email_folded: str) -> Row[Any] | None:
-    """Return id and address of the living account with this folded address, in the unit."""
-    statement = select(users.c.id, users.c.email).where(
-        users.c.email_folded == email_folded, _IS_LIVING
-    )
+    """Return the id of the living account with this folded address, in the unit."""
+    statement = select(users.c.id).where(users.c.email_folded == email_folded, _IS_LIVING)
     owner: Row[Any] | None = _first(statement)
     return owner
 
@@ -158,7 +156,8 @@ def set_columns(
 
 def deleted_before(moment: datetime, *, limit: int) -> list[UUID]:
     """Return the ids of accounts that were deleted before a moment, the longest deleted first."""
-    statement = select(users.c.id).where(users.c.deleted_at < moment).order_by(users.c.deleted_at)
+    longest_first = users.c.deleted_at, users.c.id
+    statement = select(users.c.id).where(users.c.deleted_at < moment).order_by(*longest_first)
     return [row.id for row in db.reader.rows(statement.limit(limit))]
 
 

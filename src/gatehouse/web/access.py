@@ -91,7 +91,10 @@ def metrics_token(view: View) -> View:
         expected = settings.metrics_token
         if expected is None:
             raise NotFound
-        if not hmac.compare_digest((bearer_token(request) or "").encode(), expected.value.encode()):
+        token = bearer_token(request)
+        if token is None:
+            raise Unauthenticated
+        if not hmac.compare_digest(_bytes(token), _bytes(expected.value)):
             raise InvalidToken
 
     return _locked(view, Lock(Kind.METRICS_TOKEN), check)
@@ -172,6 +175,10 @@ def bearer_token(from_request: Request) -> str | None:
     if scheme.lower() != "bearer" or not token or " " in token or len(token) > 4096:
         raise InvalidToken("Send the header as `Authorization: Bearer <token>`.")
     return str(token)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _require(permission: Permission) -> None:

@@ -93,7 +93,7 @@ def _by_lock(lock: Lock) -> Refusals:
     yield denials.InvalidToken
     if lock.kind is Kind.METRICS_TOKEN:
         yield NotFound
-    if lock.kind in (Kind.USER, Kind.SELF_OR, Kind.PERMISSION):
+    if lock.kind in (Kind.USER, Kind.SELF_OR, Kind.PERMISSION, Kind.METRICS_TOKEN):
         yield Unauthenticated
     if lock.kind in (Kind.SELF_OR, Kind.PERMISSION):
         yield denials.MissingPermission

@@ -1,15 +1,19 @@
 """Reading a request body: at most MAX_BODY_BYTES, of the right type, whole or not at all."""
 
+from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Request, current_app, request
 from werkzeug.http import parse_options_header
 
 from gatehouse.web.refusals import BodyTooLarge, BrokenBody, UnsupportedMediaType
 
+View = TypeVar("View", bound=Callable[..., Any])
+
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
+PART = 64 * 1024
 
 
 def read(media_type: str, *, required: bool = True) -> bytes:
@@ -24,6 +28,27 @@ def read(media_type: str, *, required: bool = True) -> bytes:
     if not _is_of(content_type, media_type):
         raise UnsupportedMediaType(f"Send {media_type}.", headers={"Accept": media_type})
     return _bytes()
+
+
+def streamed(view: View) -> View:
+    """Leave it to the view how long a body may be: it reads `parts`, or not at all."""
+    view._is_streamed = True  # type: ignore[attr-defined]
+    return view
+
+
+def is_streamed(view: Any) -> bool:
+    """Tell whether MAX_BODY_BYTES is not for this view."""
+    return getattr(view, "_is_streamed", False)
+
+
+def parts(length: int) -> Iterator[bytes]:
+    """Give the `length` bytes of a body part by part; raises BrokenBody if it ends before."""
+    while length:
+        part = _read(request.environ["wsgi.input"], min(length, PART))
+        if not part:
+            raise BrokenBody("The body is shorter than its Content-Length.")
+        length -= len(part)
+        yield part
 
 
 def _bytes() -> bytes:

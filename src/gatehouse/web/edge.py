@@ -2,13 +2,13 @@
 
 from functools import lru_cache
 
-from flask import Flask, g, request
+from flask import Flask, current_app, g, request
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
-from gatehouse.infra import logs
+from gatehouse.infra import logs, metrics
 from gatehouse.settings import Settings
-from gatehouse.web import errors, headers, hosts, json
+from gatehouse.web import body, errors, headers, hosts, json, proxies
 from gatehouse.web.openapi import Api
 from gatehouse.web.refusals import (
     BodyTooLarge,
@@ -33,7 +33,9 @@ def install(app: Flask, settings: Settings) -> Api:
     errors.register(app)
     headers.register(app, settings)
     app.before_request(admit)
-    app.wsgi_app = hosts.Edge(app.wsgi_app, settings)  # type: ignore[method-assign]
+    measures = metrics.of(app)
+    measures.declare((proxies.IGNORED,))
+    app.wsgi_app = hosts.Edge(app.wsgi_app, settings, measures)  # type: ignore[method-assign]
     return Api(app)
 
 
@@ -48,7 +50,7 @@ def admit() -> None:
     if length:
         if not (length.isascii() and length.isdigit()):
             raise BrokenBody("Content-Length is not a number.")
-        if len(length) > 18 or int(length) > request.max_content_length:  # type: ignore[operator]
+        if len(length) > 18 or (int(length) > _most() and not _is_streamed()):
             raise BodyTooLarge
     encoding = environ.get("HTTP_CONTENT_ENCODING")
     if encoding and encoding.strip().lower() != "identity":
@@ -56,6 +58,14 @@ def admit() -> None:
     accept = environ.get("HTTP_ACCEPT")
     if accept and environ["PATH_INFO"].startswith("/api/") and not _takes_json(accept):
         raise NotAcceptable
+
+
+def _most() -> int:
+    return request.max_content_length or 0
+
+
+def _is_streamed() -> bool:
+    return body.is_streamed(current_app.view_functions.get(request.endpoint or ""))
 
 
 @lru_cache(maxsize=256)

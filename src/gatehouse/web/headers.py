@@ -13,7 +13,7 @@ from flask_cors import CORS
 from gatehouse.settings import Settings
 
 REQUEST_ID = "X-Request-ID"
-CROSS_ORIGIN_PATHS = ("/api/", "/.well-known/")
+CROSS_ORIGIN_PATHS = ("/api/", "/.well-known/", "/uploads/")
 EXPOSED = (
     *("ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After"),
     *("WWW-Authenticate", REQUEST_ID),

@@ -7,9 +7,11 @@ so that refusals are problem documents like all others (`web.edge`).
 import re
 from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
+from time import perf_counter
 from typing import Any
 
 from gatehouse.core.ids import new_id
+from gatehouse.infra import metrics
 from gatehouse.settings import Settings
 from gatehouse.web import headers
 from gatehouse.web.proxies import Proxies
@@ -19,7 +21,7 @@ IS_UNTRUSTED_HOST = "gatehouse.is_untrusted_host"
 _ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 _ADDRESS = re.compile(r"(?:(?:[0-9.]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?)?")
-_PROBES = ("/health", "/ready")
+_PROBES = ("/health", "/ready", "/metrics")
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -27,9 +29,15 @@ WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 class Edge:
     """Wraps the WSGI callable of the application."""
 
-    def __init__(self, app: WsgiApp, settings: Settings) -> None:
+    def __init__(
+        self,
+        app: WsgiApp,
+        settings: Settings,
+        measures: metrics.NullMetrics = metrics.SILENT,
+    ) -> None:
         self._app = app
-        self._proxies = Proxies(settings.trusted_proxies)
+        self._metrics = measures
+        self._proxies = Proxies(settings.trusted_proxies, measures)
         self._varies = bool(settings.cors_origins)
         self._is_ours = host_check(settings.trusted_hosts)
 
@@ -37,6 +45,7 @@ class Edge:
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         """Answer one request."""
+        begun = perf_counter()
         self._proxies.apply(environ)
         request_id = request_id_of(environ.get("HTTP_X_REQUEST_ID"))
         environ[REQUEST_ID] = request_id
@@ -46,6 +55,7 @@ class Edge:
         def start(status: str, fields: headers.HeaderList, exc_info: Any = None) -> Any:
             fields.append((headers.REQUEST_ID, request_id))
             headers.complete(fields, environ, varies=self._varies)
+            self._metrics.answered(environ, status, perf_counter() - begun)
             return start_response(status, fields, exc_info)
 
         return self._app(environ, start)

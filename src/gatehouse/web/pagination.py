@@ -10,17 +10,17 @@
 The sort keys have to be among the selected columns, under their own names, the unique one last.
 """
 
-import time
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from flask import Response, current_app, request
+from flask import Response, request
 from marshmallow import fields
 from sqlalchemy import Select
 
 from gatehouse.core.errors import Unprocessable
+from gatehouse.infra import cache
 from gatehouse.web import cursors, keyset
 from gatehouse.web.json import respond
 from gatehouse.web.refusals import InvalidCursor, UseCursor
@@ -28,8 +28,7 @@ from gatehouse.web.schemas import QueryBoolean, QueryInteger, Schema, Text, told
 
 PER_PAGE, MAX_PER_PAGE = 30, 100
 MAX_OFFSET = 10_000
-TOTAL_SECONDS, MAX_TOTALS = 30, 256
-TOTALS = "gatehouse.totals"
+TOTALS = cache.Space("totals", seconds=30)
 _PAGING = ("page", "per_page", "skip", "limit", "cursor", "total")
 _LARGEST = 10**12
 CURSOR = "WyIwMTk5YzJkNCJd.vT0o6m1cQZ5XjYw2r8Kq4A"
@@ -179,22 +178,8 @@ def answer(
         "next_cursor": window.next_cursor,
     }
     if window.wants_total and total is not None:
-        document["total"] = _counted(window.fingerprint, total)
+        document["total"] = cache.read_through(TOTALS, window.fingerprint, total)
     return respond(document, headers={"Link": _links(window)})
-
-
-def _counted(fingerprint: str, count: Callable[[], int]) -> int:
-    """Return a count that is at most 30 seconds old, kept by the process."""
-    kept: dict[str, tuple[float, int]] = current_app.extensions.setdefault(TOTALS, {})
-    now = time.monotonic()
-    found = kept.get(fingerprint)
-    if found is not None and found[0] > now:
-        return found[1]
-    number = count()
-    if len(kept) >= MAX_TOTALS:
-        kept.clear()
-    kept[fingerprint] = (now + TOTAL_SECONDS, number)
-    return number
 
 
 def _links(window: Window) -> str:

@@ -11,8 +11,13 @@ from typing import Any
 
 import structlog
 
+from gatehouse.infra import metrics
+
 logger = structlog.get_logger(__name__)
 
+IGNORED = metrics.Counter(
+    "gatehouse_forwarded_headers_ignored_total", "Forwarded headers of a peer that is not trusted."
+)
 MAX_HOPS = 16
 Network = IPv4Network | IPv6Network
 
@@ -20,8 +25,13 @@ Network = IPv4Network | IPv6Network
 class Proxies:
     """The trusted proxies of one application."""
 
-    def __init__(self, networks: Collection[Network]) -> None:
+    def __init__(
+        self,
+        networks: Collection[Network],
+        measures: metrics.NullMetrics = metrics.SILENT,
+    ) -> None:
         self._networks = tuple(networks)
+        self._metrics = measures
         self._has_warned = False
         self._is_trusted = lru_cache(maxsize=1024)(self._look_up)
 
@@ -33,6 +43,7 @@ class Proxies:
             return
         peer = environ.get("REMOTE_ADDR") or ""
         if not self._is_trusted(peer):
+            self._metrics.count(IGNORED)
             self._warn_once(peer)
             return
         hops = 1

@@ -18,6 +18,7 @@ from gatehouse.cli.doctor import (
     shared_counts,
     signing,
     sqlite_file,
+    uploads,
     work,
 )
 from gatehouse.cli.doctor.examination import Look, bounded, by_severity, summary
@@ -44,6 +45,7 @@ _OTHERS: dict[str, Look] = {
     "file": sqlite_file.findings,
     "redis": shared_counts.findings,
     "mail": mail.findings,
+    "uploads": uploads.findings,
 }
 
 
@@ -63,9 +65,9 @@ def examine() -> list[Finding]:
 def command(as_json: bool) -> None:
     """Find what is wrong with this installation.
 
-    Looks at settings, files, database, keys, people, waiting work, Redis and mail, and changes
-    nothing. `fine` needs nothing, `odd` deserves a look, `wrong` has to be mended; then the exit
-    code is 1.
+    Looks at settings, files, database, keys, people, waiting work, Redis, mail and uploads, and
+    changes nothing. `fine` needs nothing, `odd` deserves a look, `wrong` has to be mended; then
+    the exit code is 1.
     """
     found = examine()
     if as_json:

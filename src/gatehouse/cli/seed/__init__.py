@@ -117,7 +117,10 @@ def _prepared(count: int, number: int, found: Writer) -> Iterator[tuple[int, Any
     people = batches(count, seed=number)
     first = next(people)
     if users.by_login_name(first[0].email) is not None:
-        raise Failed(f"the people of seed {number} are here already; choose another --seed")
+        raise Failed(
+            f"the people of seed {number} are here already; for others: "
+            f"flask seed --users {count} --seed {number + 1}"
+        )
 
     def make() -> tuple[int, Any] | None:
         batch = next(people, None)

@@ -49,7 +49,7 @@
     let text = problem.detail ?? "Something went wrong.";
     const isStale = problem.code === "one_time_token_invalid" || errors.token;
     if (isStale) {
-      text = "This link works no longer. It works once, for an hour, and only the newest one.";
+      text = "This link no longer works. It works once, for an hour, and only the newest one.";
     } else if (answer.status === 429) {
       text = `That was too often. Try again ${later(wait || 60)}.`;
     } else if (answer.status >= 500) {

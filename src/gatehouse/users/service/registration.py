@@ -38,12 +38,17 @@ def register(body: Body, *, actor: Principal | None, origin: Origin) -> Row[Any]
 
 
 def create(
-    body: Body, *, actor: Principal | None, origin: Origin, is_permanent: bool = False
+    body: Body,
+    *,
+    actor: Principal | None,
+    origin: Origin,
+    is_permanent: bool = False,
+    is_verified: bool = False,
 ) -> Row[Any]:
     """Make an account for somebody else, with a password that they must change.
 
     `is_permanent` spares them that; only the command line (actor None) says so, and it is
-    recorded. Opens a unit after the hash is made.
+    recorded. `is_verified` says that the address needs no mail. Opens a unit after the hash is made.
     """
     check_password(body["password"], body)
     password_hash = hashing.hash_password(body["password"])
@@ -56,6 +61,7 @@ def create(
         values = _values(body, password_hash=password_hash) | {
             "must_change_password": not is_permanent,
             "is_active": body.get("is_active", True),
+            "is_verified": is_verified,
             "created_by": id_of(actor),
         }
         user_id = _insert(values, wanted, actor=actor, origin=origin)
@@ -95,7 +101,7 @@ def _sign_up(body: Body, *, origin: Origin) -> Row[Any] | None:
 def _insert(
     values: dict[str, Any], wanted: Sequence[str], *, actor: Principal | None, origin: Origin
 ) -> UUID:
-    """Insert the account with its roles and the mail that verifies its address."""
+    """Insert the account with its roles and, unless it is verified, the mail for that."""
     user_id: UUID = values["id"]
     try:
         repository.add(values)
@@ -108,13 +114,14 @@ def _insert(
         raise refusal from None
     for name in wanted:
         roles.grant(user_id, name, granted_by=id_of(actor))
-    mails.queue_link(
-        "verify_email",
-        one_time.Purpose.VERIFY_EMAIL,
-        user_id=user_id,
-        address=values["email"],
-        epoch=values["session_epoch"],
-    )
+    if not values["is_verified"]:
+        mails.queue_link(
+            "verify_email",
+            one_time.Purpose.VERIFY_EMAIL,
+            user_id=user_id,
+            address=values["email"],
+            epoch=values["session_epoch"],
+        )
     if values["must_change_password"]:
         mail.queue("new_password_required", to=values["email"], user_id=user_id, context={})
     return user_id
