@@ -53,17 +53,17 @@ check: $(VENV)/dev.lock  ## Everything that needs no server: lint, format, types
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml src wsgi.py gunicorn.conf.py
 
 .PHONY: lint
 lint: $(VENV)/dev.lock  ## Find mistakes (ruff) and imports in the wrong direction
 	$(BIN)/ruff check $(SOURCES)
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 .PHONY: format
 format: $(VENV)/dev.lock  ## Write the code in the house style
-	$(BIN)/ruff check --fix --exit-zero $(SOURCES)
+	$(BIN)/ruff check --fix --exit-zero --silent $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
 .PHONY: typecheck

@@ -1,5 +1,7 @@
 # What the examples of these pages share, for bash. Beside a running service: . docs/call.sh
-API=http://127.0.0.1:8000/api/v1
+# Where PORT or API is set, it is asked there. Nobody is logged in at first.
+TOKEN='' REFRESH=''
+API=${API:-http://127.0.0.1:${PORT:-8000}/api/v1}
 
 # call METHOD PATH [options of curl]: prints the status and the answer, with -i the header fields
 # too; sends TOKEN where it is set.

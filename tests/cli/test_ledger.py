@@ -42,5 +42,7 @@ def test_moments_and_numbers_narrow_it(app: Flask, client: Api, clock: Clock) ->
         (["--since", "yesterday"], 2, ""),
     ],
 )
-def test_what_cannot_be_meant_is_refused(app: Flask, words: list[str], code: int, said: str) -> None:
+def test_what_cannot_be_meant_is_refused(
+    app: Flask, words: list[str], code: int, said: str
+) -> None:
     run(app, "audit", "list", *words).expect(code, said)

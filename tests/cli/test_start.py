@@ -102,7 +102,14 @@ def test_a_redis_that_is_away_is_told_in_a_line(tmp_path: Path) -> None:
     ("words", "more"),
     [
         (["gunicorn"], {}),
-        (["celery", "-A", "gatehouse.worker", "worker"], {"JOBS": "celery", "DATABASE_URL": "postgresql://nowhere/none", "REDIS_URL": "redis://nowhere"}),
+        (
+            ["celery", "-A", "gatehouse.worker", "worker"],
+            {
+                "JOBS": "celery",
+                "DATABASE_URL": "postgresql://nowhere/none",
+                "REDIS_URL": "redis://nowhere",
+            },
+        ),
     ],
     ids=["gunicorn", "celery"],
 )

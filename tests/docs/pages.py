@@ -2,7 +2,7 @@
 
 What stands behind the language of a fence says what a test does with the block:
 
-    ```sh run          carried out, in order, beside a fresh service
+    ```sh run          carried out, in order, beside one service for all pages
     ```sh run fails    the same, and its last command has to fail
     ```json out        what the block before printed; `…` stands for anything, in a line or as one
     ```sh start        how the service of the page is started, where it matters

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from flask import Flask
 from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from gatehouse.core import clock
 from gatehouse.infra import db, engines, key_set, key_table, keys
@@ -32,6 +33,7 @@ from gatehouse.infra.keys import LastSigningKey, NoSigningKey, NoSuchKey
 from gatehouse.settings import Secret, Settings, SettingsError
 
 NOW = timedelta(0)
+OTHER_DATA_KEY = Secret(urlsafe_b64encode(b"another key of 32 bytes, really!").decode())
 
 
 @contextmanager
@@ -109,16 +111,38 @@ def test_the_private_part_is_stored_encrypted(app: Flask) -> None:
     (row,) = key_table._rows()
     assert "PRIVATE" not in str(row)
     assert "d" not in row.public_jwk
-    change(
-        app, data_keys=(Secret(urlsafe_b64encode(b"another key of 32 bytes, really!").decode()),)
-    )
+    change(app, data_keys=(OTHER_DATA_KEY,))
     with pytest.raises(SettingsError, match="DATA_KEYS"):
         keys.ensure()
 
 
+def test_a_key_that_cannot_be_opened_stops_no_verification(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DATA_KEYS of this process are older than those that wrote the key that signs now."""
+    keys.ensure()
+    kid = keys.current().signing.kid
+    change(app, data_keys=(OTHER_DATA_KEY,))
+    monkeypatch.setattr(keys, "_REREAD_SECONDS", 0.0)
+    with capture_logs() as logged:
+        found = keys.current()
+        assert found.is_unreadable
+
+    assert kid in found.by_kid
+    with pytest.raises(NoSigningKey):
+        _ = found.signing
+    (line,) = logged
+    assert (line["event"], line["log_level"], line["kid"]) == (
+        "signing_key_unreadable",
+        "error",
+        kid,
+    )
+    assert "DATA_KEYS" in line["remedy"]
+
+
 def test_stored_keys_move_to_the_first_data_key(app: Flask) -> None:
     keys.ensure()
-    new = Secret(urlsafe_b64encode(b"another key of 32 bytes, really!").decode())
+    new = OTHER_DATA_KEY
     change(app, data_keys=(new, *app.config["SETTINGS"].data_keys))
     assert keys.reencrypt() == 1
     change(app, data_keys=(new,))

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+from base64 import urlsafe_b64encode
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from tests.conftest import MakeApp
 from tests.servers.server import ROOT
 from tests.support import forge
 from tests.support.answers import InProcess
-from tests.support.api import Api
+from tests.support.api import PASSWORD, Api
 from tests.support.clocks import Clock
 from tests.support.environment import DATA_KEYS, SECRET_KEY
 from tests.support.people import in_context
@@ -36,6 +37,8 @@ WORDS = """
     your_secret_key replace-me replaceme insecure notsecret shhhhh keyboard-cat
 """.split()  # noqa: SIM905 - words read better without their quotes
 COMMON = [*WORDS, "", " ", "0" * 32, "a" * 32, "x" * 64, "0123456789abcdef" * 2]
+
+OTHER_DATA_KEYS = urlsafe_b64encode(b"another key of 32 bytes, really!").decode()
 
 PRODUCTION = {
     "APP_ENV": "production",
@@ -152,3 +155,19 @@ def test_r14_a_retired_key_is_refused_at_once(
     other = InProcess(make_app())
     assert Api(other, token=newer.token).get("/users/me").status == 200
     Api(other, token=person.token).get("/users/me").expect(401, "invalid_token")
+
+
+def test_a_signing_key_that_cannot_be_opened_is_told(
+    app: Flask, make_app: MakeApp, client: Api
+) -> None:
+    """DATA_KEYS changed at one instance alone: another answers there, nobody gets a 500."""
+    person = client.sign_up()
+    other = Api(InProcess(make_app(DATA_KEYS=OTHER_DATA_KEYS)))
+    credentials = {"username": person.email, "password": PASSWORD}
+    other.post("/auth/login", credentials).expect(503, "no_signing_key")
+    other.request("GET", "/ready").expect(503, "not_ready")
+    # What was issued is still good there.
+    assert Api(other.transport, token=person.token).get("/users/me").status == 200
+    # Nothing was counted as a wrong password.
+    client.post("/auth/login", credentials).expect(200)
+    client.request("GET", "/ready").expect(200)

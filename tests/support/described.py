@@ -16,6 +16,11 @@ OF_A_PROXY = {502, 504}
 BEFORE_ANY_OPERATION = {
     *("bad_request", "uri_too_long", "expectation_failed", "headers_too_large"),
 }
+_REFUSAL = "Add the refusal to its `refuses`, then run `make openapi`."
+_LIMIT = (
+    "Count with `limits.by_address` or `access.limited`, or say `limits.described`, then run "
+    "`make openapi`."
+)
 
 
 class Description:
@@ -47,13 +52,12 @@ class Description:
             return
         told = operation["responses"].get(str(answer.status))
         name = operation["operationId"]
-        assert told, f"{answer}: the description of {name} has no {answer.status}"
+        assert told, f"{answer}: the description of {name} has no {answer.status}. " + (
+            _LIMIT if answer.status == 429 else _REFUSAL
+        )
         told = self._resolved(told)
         if (codes := told.get("x-error-codes")) and method != "HEAD":
-            assert answer.code in codes, (
-                f"{answer}: {name} does not name this code. Add the refusal to its `refuses`, "
-                "then run `make openapi`."
-            )
+            assert answer.code in codes, f"{answer}: {name} does not name this code. {_REFUSAL}"
         for header, one in told.get("headers", {}).items():
             if self._resolved(one)["required"]:
                 assert header in answer.headers, f"{answer}: {name} promises the header {header}"

@@ -50,6 +50,13 @@ BAD = {
 }
 
 
+def test_text_has_one_line_unless_it_may_have_more() -> None:
+    assert Text(max=9, lines=True).deserialize(" a\r\nb\rc\n") == "a\nb\nc"
+    for field, given in ((Text(max=9), "a\nb"), (Text(max=9, lines=True), "a\tb")):
+        with pytest.raises(ValidationError):
+            field.deserialize(given)
+
+
 @pytest.mark.parametrize(("given", "normalised"), GOOD.items())
 def test_addresses_are_normalised(given: str, normalised: str) -> None:
     assert EmailField().deserialize(given) == normalised

@@ -15,7 +15,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, TooManyRequests
 from gatehouse.core.errors import Conflict
 from gatehouse.core.permissions import Permission
 from gatehouse.health import feature as health
-from gatehouse.infra import cache, db, engines, logs, redis
+from gatehouse.infra import cache, db, engines, keys, logs, redis
 from gatehouse.settings import Settings
 from gatehouse.web import access, conditional, edge, locks
 from gatehouse.web.blueprint import Blueprint
@@ -196,6 +196,7 @@ def blueprint() -> Blueprint:
 def settings_of(directory: Path, **environ: str) -> Settings:
     """Return settings for tests, without the process environment."""
     base = {"INSTANCE_DIR": str(directory), "SECRET_KEY": SECRET, "LOG_LEVEL": "WARNING"}
+    base["ALGORITHM"] = "HS256"  # its keys are in no table
     return Settings.load({**base, **environ})
 
 
@@ -210,6 +211,7 @@ def application(directory: Path, **environ: str) -> Iterator[Flask]:
     db.init_app(app, settings)
     redis.init_app(app, settings)
     cache.init_app(app, settings)
+    keys.init_app(app)
     api = edge.install(app, settings)
     api.register_blueprint(blueprint())
     for probes in health.blueprints:

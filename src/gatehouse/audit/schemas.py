@@ -3,7 +3,7 @@
 from marshmallow import fields
 
 from gatehouse.web.pagination import PageArgs, PageOut
-from gatehouse.web.schemas import ID, MOMENT, Choice, Id, Schema, Text, Timestamp, told
+from gatehouse.web.schemas import ID, MOMENT, Id, Schema, Sort, Text, Timestamp, told
 
 
 class AuditFilters(PageArgs):
@@ -18,9 +18,9 @@ class AuditFilters(PageArgs):
     subject_id = Id(metadata=told("Only what was done to this person.", ID))
     since = Timestamp(metadata=told("At this moment or later.", MOMENT))
     until = Timestamp(metadata=told("Before this moment.", MOMENT))
-    sort = Choice(
-        ["occurred_at", "+occurred_at", "-occurred_at"],
-        load_default="-occurred_at",
+    sort = Sort(
+        ["occurred_at"],
+        default="-occurred_at",
         metadata=told("Whether the newest comes first (minus).", "-occurred_at"),
     )
 

@@ -59,7 +59,9 @@ def refuse_taken_port(host: str, port: int) -> None:
             probe.bind(address)
         except OSError as error:
             reason = error.strerror or str(error)
-            raise OSError(f"{url_host(host)}:{port}: {reason}; choose another HOST or PORT") from None
+            raise OSError(
+                f"{url_host(host)}:{port}: {reason}; choose another HOST or PORT"
+            ) from None
 
 
 def migrate() -> None:

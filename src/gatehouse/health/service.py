@@ -5,13 +5,13 @@ from sqlalchemy import literal, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from gatehouse.core.errors import Unavailable
-from gatehouse.infra import db, lifecycle, redis
+from gatehouse.infra import db, keys, lifecycle, redis
 
 logger = structlog.get_logger(__name__)
 
 
 class NotReady(Unavailable):
-    """The database does not answer, or the process is about to stop; `GET /ready` only."""
+    """The database does not answer, DATA_KEYS are old, or a stop is near; `GET /ready` only."""
 
     code = "not_ready"
     title = "The service takes no requests now"
@@ -24,9 +24,13 @@ def readiness() -> str:
         raise NotReady
     try:
         db.reader.scalar(select(literal(1)))
+        is_unreadable = keys.current().is_unreadable
     except SQLAlchemyError as error:
         logger.warning("database_not_ready", error=type(error).__name__)
         raise NotReady from None
+    if is_unreadable:
+        # Instances with other settings may open it. The log has said so when it was read.
+        raise NotReady
     return "ready" if _shares() else "degraded"
 
 

@@ -30,11 +30,11 @@ _NEW_RSA_BITS = 3072
 
 
 class NoSigningKey(Unavailable):
-    """No key may sign now, so nobody can log in; what was issued still verifies."""
+    """No key can sign now, so nobody can log in; what was issued still verifies."""
 
     code = "no_signing_key"
     title = "There is no key to sign tokens with"
-    remedy = "Wait, and tell the operator: `flask keys generate` makes one."
+    remedy = "Wait, and tell the operator: `flask doctor` says what is wrong."
 
 
 class UnusableKey(ValueError):
@@ -66,13 +66,21 @@ class KeySet:
     by_kid: Mapping[str, VerifyingKey]
     signer: SigningKey | None
     version: str
+    # What ought to sign was encrypted with none of DATA_KEYS, so there is no signer.
+    is_unreadable: bool = False
 
     @classmethod
-    def of(cls, verifying: Iterable[VerifyingKey], signer: SigningKey | None) -> "KeySet":
+    def of(
+        cls,
+        verifying: Iterable[VerifyingKey],
+        signer: SigningKey | None,
+        *,
+        is_unreadable: bool = False,
+    ) -> "KeySet":
         """Return the set of some keys; `version` differs whenever the trusted ones do."""
         by_kid = {key.kid: key for key in sorted(verifying, key=lambda key: key.kid)}
         digest = hashlib.sha256("\n".join(by_kid).encode()).hexdigest()
-        return cls(MappingProxyType(by_kid), signer, digest[:16])
+        return cls(MappingProxyType(by_kid), signer, digest[:16], is_unreadable)
 
     @property
     def signing(self) -> SigningKey:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import Row, String, Text, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -29,6 +30,8 @@ from gatehouse.infra.key_set import (
     to_pem,
 )
 from gatehouse.settings import settings
+
+logger = structlog.get_logger(__name__)
 
 # Processes read the table every 30 s; twice that leaves none behind.
 PUBLISHED_AHEAD = timedelta(seconds=60)
@@ -87,7 +90,15 @@ def load() -> KeySet:
     signing = _signing(trusted, now)
     if signing is None:
         return KeySet.of(verifying, None)
-    private = private_key(secrets.decrypt(signing.private_encrypted))
+    try:
+        private = private_key(secrets.decrypt(signing.private_encrypted))
+    except secrets.Undecryptable:
+        logger.error(
+            "signing_key_unreadable",
+            kid=signing.kid,
+            remedy="add the key it was encrypted with to DATA_KEYS, and start anew",
+        )
+        return KeySet.of(verifying, None, is_unreadable=True)
     return KeySet.of(verifying, SigningKey(signing.kid, signing.algorithm, private))
 
 

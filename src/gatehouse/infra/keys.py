@@ -104,13 +104,13 @@ def ensure() -> None:
 
     Raises `SettingsError` with one clear line otherwise.
     """
-    try:
-        if refresh().signer is not None:
-            return
-    except secrets.Undecryptable:
+    found = refresh()
+    if found.is_unreadable:
         raise SettingsError(
             ["DATA_KEYS: the signing key in the database was encrypted with another key"]
-        ) from None
+        )
+    if found.signer is not None:
+        return
     if settings.is_production:
         raise SettingsError(
             [f"ALGORITHM: there is no signing key for {settings.algorithm}; flask keys generate"]

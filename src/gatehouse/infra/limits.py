@@ -8,7 +8,9 @@ A feature declares its limits by name, and an operator overrides them by that na
     @limits.by_address(SIGN_UP)
     ...
 
-or asks in its service: `limits.hit(RESEND, str(user_id))`. Parts of a key that are personal data
+or by the person who asks: `@access.limited(EXPORT)` below the lock. Where only the service knows
+the key, it counts by `limits.hit(RESEND, key)` and the route says `@limits.described(RESEND)`; not
+inside a unit, since Redis may be slow. Parts of a key that are personal data
 (names, addresses of mail) come in as their HMAC. Limits never raise anything but `RateLimited`,
 and a lost Redis makes them narrower, not wider.
 """
@@ -143,17 +145,31 @@ def count(rule: Rule, *key: str) -> None:
         limits.limiter.limiter.hit(window, rule.name, *key)
 
 
-def by_address(rule: Rule) -> Callable[[View], View]:
-    """Limit a route by the address of the client, before anything else looks at the request."""
+def by(rule: Rule, key: Callable[[], str]) -> Callable[[View], View]:
+    """Limit a route by what `key` returns at each request."""
 
     def decorate(view: View) -> View:
         @wraps(view)
         def limited(*args: Any, **kwargs: Any) -> Any:
-            hit(rule, network.bucket(request.remote_addr))
+            hit(rule, key())
             return view(*args, **kwargs)
 
-        limited._limits = (*getattr(view, "_limits", ()), rule)  # type: ignore[attr-defined]
-        return cast(View, limited)
+        return described(rule)(cast(View, limited))
+
+    return decorate
+
+
+def by_address(rule: Rule) -> Callable[[View], View]:
+    """Limit a route by the address of the client, before anything else looks at the request."""
+    return by(rule, lambda: network.bucket(request.remote_addr))
+
+
+def described(rule: Rule) -> Callable[[View], View]:
+    """Tell in the API description of a limit that something below the route counts."""
+
+    def decorate(view: View) -> View:
+        view._limits = (*getattr(view, "_limits", ()), rule)  # type: ignore[attr-defined]
+        return view
 
     return decorate
 

@@ -18,6 +18,12 @@ def setting(
     return field(metadata=told, repr=not file)
 
 
+def explained(one: Field[Any]) -> str:
+    """Return the explanation of a setting, with the words that it takes, or how it is a list."""
+    text, told = str(one.metadata["text"]), getattr(one.metadata["parse"], "told", None)
+    return text if told is None else f"{text.removesuffix('.')} ({told})."
+
+
 def shown_default(one: Field[Any]) -> str:
     """Return the default of a setting as `.env` writes it, or empty text for none."""
     if one.metadata["shown"] is not None:

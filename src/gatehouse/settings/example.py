@@ -45,7 +45,8 @@ def markdown() -> str:
     rows = []
     for name, default, text in Settings.describe():
         shown = f"`{default}`" if default and name in plain else default
-        rows.append(f"| `{name}` | {shown} | {text} |\n")
+        cells = (f"`{name}`", shown, text.replace("|", "\\|"))
+        rows.append(f"| {' | '.join(cells)} |\n")
     return _PAGE + "".join(rows)
 
 

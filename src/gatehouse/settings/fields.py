@@ -12,7 +12,7 @@ from typing import Self
 from gatehouse.settings import loading
 from gatehouse.settings import values as v
 from gatehouse.settings.declaring import setting as _setting
-from gatehouse.settings.declaring import shown_default
+from gatehouse.settings.declaring import explained, shown_default
 from gatehouse.settings.values import Network, Secret
 
 
@@ -23,7 +23,7 @@ class Settings:
     app_env: str = _setting(
         v.choice("development", "production"),
         "development",
-        "development or production; production refuses every unsafe value at the start.",
+        "Where this is; production refuses every unsafe value at the start.",
     )
     host: str = _setting(v.text, "127.0.0.1", "Address that the server listens on.")
     port: int = _setting(v.integer(1, 65535), 8000, "Port that the server listens on.")
@@ -92,7 +92,7 @@ class Settings:
     jobs: str = _setting(
         v.choice("embedded", "celery", "off"),
         "embedded",
-        "Who does later work: embedded (a thread of the server), celery, or off (flask jobs run).",
+        "Who does later work: a thread of the server, Celery, or whoever calls `flask jobs run`.",
     )
     broker_url: str | None = _setting(
         v.broker_url,
@@ -115,8 +115,8 @@ class Settings:
     data_keys: tuple[Secret, ...] = _setting(
         v.listed(v.secret),
         (),
-        "Fernet keys for stored secrets; the first encrypts, all decrypt "
-        "(openssl rand -base64 32 | tr +/ -_).",
+        "Fernet keys for stored secrets, `openssl rand -base64 32 | tr +/ -_` each; "
+        "the first encrypts, all decrypt.",
         shown="made at the first start; required in production",
         file=True,
     )
@@ -131,7 +131,7 @@ class Settings:
     token_claims: tuple[str, ...] = _setting(
         v.listed(v.choice("roles", "scope")),
         (),
-        "Additional claims of access tokens for services that cannot ask back: roles, scope.",
+        "Additional claims of access tokens for services that cannot ask back: roles or scope.",
     )
     access_token_expire_minutes: int = _setting(v.integer(1, 1440), 15, "Life of an access token.")
     session_idle_days: int = _setting(v.integer(1, 3650), 7, "Unused sessions end after this.")
@@ -244,4 +244,4 @@ class Settings:
     def describe(cls) -> Iterator[tuple[str, str, str]]:
         """Give name, default and explanation of every setting, in order."""
         for one in fields(cls):
-            yield one.name.upper(), shown_default(one), one.metadata["text"]
+            yield one.name.upper(), shown_default(one), explained(one)

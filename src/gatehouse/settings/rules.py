@@ -51,7 +51,8 @@ def _always(found: Found) -> Iterator[Line]:
         yield "METRICS_TOKEN", "must be one word, as a bearer token is (openssl rand -hex 32)"
     for key in found["data_keys"]:
         if not _is_fernet_key(key):
-            yield "DATA_KEYS", "each must be 32 bytes in URL-safe base64 (openssl rand -base64 32)"
+            how = "openssl rand -base64 32 | tr +/ -_"
+            yield "DATA_KEYS", f"each must be 32 bytes in URL-safe base64 ({how})"
             break
 
 
@@ -85,7 +86,7 @@ def _secrets(found: Found) -> Iterator[Line]:
         if guessable.is_guessable(key.value) or (
             _is_fernet_key(key) and len(set(base64.urlsafe_b64decode(key.value))) < 8
         ):
-            yield "DATA_KEYS", "is guessable or a sample; make it with openssl rand -base64 32"
+            yield "DATA_KEYS", "is guessable or a sample; make it with openssl rand -base64 32 | tr +/ -_"
 
 
 def _weak(name: str, secret: Secret | None, *, least: int) -> Iterator[Line]:

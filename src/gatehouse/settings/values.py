@@ -63,17 +63,42 @@ def integer(low: int, high: int) -> Parser:
     return parse
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A parser of one word of a few, in any case."""
+
+    names: tuple[str, ...]
+
+    def __call__(self, raw: str) -> str:
+        for name in self.names:
+            if name.casefold() == raw.casefold():
+                return name
+        raise ValueError(f"must be one of: {', '.join(self.names)}")
+
+    @property
+    def told(self) -> str:
+        """What the table of settings says."""
+        return f"{', '.join(self.names[:-1])} or {self.names[-1]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A parser of several values that are separated by commas."""
+
+    item: Parser
+
+    def __call__(self, raw: str) -> tuple[Any, ...]:
+        return tuple(self.item(part.strip()) for part in raw.split(",") if part.strip())
+
+    @property
+    def told(self) -> str:
+        """What the table of settings says."""
+        return "separated by commas"
+
+
 def choice(*names: str) -> Parser:
     """One word of a few, in any case."""
-    by_fold = {name.casefold(): name for name in names}
-
-    def parse(raw: str) -> str:
-        try:
-            return by_fold[raw.casefold()]
-        except KeyError:
-            raise ValueError(f"must be one of: {', '.join(names)}") from None
-
-    return parse
+    return Choice(names)
 
 
 def boolean(raw: str) -> bool:
@@ -85,11 +110,7 @@ def boolean(raw: str) -> bool:
 
 def listed(item: Parser) -> Parser:
     """A tuple of values that are separated by commas."""
-
-    def parse(raw: str) -> tuple[Any, ...]:
-        return tuple(item(part.strip()) for part in raw.split(",") if part.strip())
-
-    return parse
+    return Listed(item)
 
 
 def directory(raw: str) -> Path:

@@ -1,13 +1,10 @@
 """The doors to one's own picture."""
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, TypeVar
+from typing import Any
 
 from flask import Response
 
 from gatehouse import users
-from gatehouse.infra import limits
 from gatehouse.infra.storage import StorageFull, StorageUnavailable
 from gatehouse.uploads import service
 from gatehouse.uploads.errors import PictureRefused, UploadMissing, UploadNotFound
@@ -17,30 +14,13 @@ from gatehouse.web import access, conditional
 from gatehouse.web.blueprint import Blueprint
 from gatehouse.web.transaction import in_unit
 
-View = TypeVar("View", bound=Callable[..., Any])
-
 blp = Blueprint("uploads", url_prefix="/api/v1", description="Pictures of people.")
-
-
-def limited(rule: limits.Rule) -> Callable[[View], View]:
-    """Count by person what has been understood."""
-
-    def decorate(view: View) -> View:
-        @wraps(view)
-        def counted(*args: Any, **kwargs: Any) -> Any:
-            limits.hit(rule, str(access.principal().user_id))
-            return view(*args, **kwargs)
-
-        counted._limits = (*getattr(view, "_limits", ()), rule)  # type: ignore[attr-defined]
-        return counted  # type: ignore[return-value]
-
-    return decorate
 
 
 @blp.post("/users/me/avatar")
 @access.user
 @blp.arguments(AvatarAnnounced)
-@limited(AVATAR_URL)
+@access.limited(AVATAR_URL)
 @in_unit
 @blp.refuses(users.UserNotFound)
 @blp.response(201, UploadOut, description="Where to send the picture.")
@@ -62,7 +42,7 @@ def announce_avatar(body: dict[str, Any]) -> dict[str, Any]:
 @blp.post("/users/me/avatar/confirm")
 @access.user
 @blp.arguments(AvatarUploaded)
-@limited(AVATAR_CONFIRM)
+@access.limited(AVATAR_CONFIRM)
 @blp.refuses(UploadNotFound, UploadMissing, PictureRefused, users.UserNotFound)
 @blp.refuses(StorageUnavailable, StorageFull)
 @blp.response(200, users.UserOut, etag=True, description="The account with its new picture.")

@@ -12,8 +12,7 @@ class ExportOut(Schema):
     data = fields.Dict(
         required=True,
         metadata=told(
-            "A member for each kind of thing: `account`, `mail`, `roles`, `sessions`, "
-            "`known_places`, `one_time_tokens`, `uploads`, `events`.",
+            "A member for each kind of thing, as `account`, `sessions`, `events`; others may come.",
             {"account": {"email": "ada@example.com"}, "roles": [{"name": "user"}]},
         ),
     )

@@ -13,12 +13,12 @@ from gatehouse.web.schemas import (
     ID,
     MOMENT,
     Boolean,
-    Choice,
     EmailField,
     Items,
     Password,
     QueryBoolean,
     Schema,
+    Sort,
     Text,
     Timestamp,
     told,
@@ -214,15 +214,6 @@ class UserPage(PageOut):
     )
 
 
-class _Sort(Choice):
-    """A column with its direction; the plus that is typed into a URL arrives as a blank."""
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
-        if isinstance(value, str) and value.startswith(" "):
-            value = "+" + value[1:]
-        return super()._deserialize(value, *args, **kwargs)
-
-
 class UserFilters(PageArgs):
     """Which accounts a list shows, and in which order."""
 
@@ -238,8 +229,8 @@ class UserFilters(PageArgs):
         load_default=False,
         metadata=told("Only deleted accounts, instead of living ones.", False),
     )
-    sort = _Sort(
-        [sign + name for name in SORTS for sign in ("", "-", "+")],
-        load_default="-created_at",
+    sort = Sort(
+        SORTS,
+        default="-created_at",
         metadata=told("By what to sort; the minus puts the largest first.", "-created_at"),
     )

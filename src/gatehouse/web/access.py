@@ -7,8 +7,8 @@ A lock stands above the parsing of the request, so that a stranger learns nothin
     @blp.response(200, UserOut)
     def show(user_id): ...
 
-The modifiers `fresh` and `no_api_key` stand below the lock. Without the right the answer is 403
-for every id, existing or not.
+The modifiers `fresh`, `no_api_key` and `limited` stand below the lock. Without the right the
+answer is 403 for every id, existing or not.
 """
 
 import hmac
@@ -24,6 +24,7 @@ from gatehouse.core import clock
 from gatehouse.core.errors import NotFound, Unauthenticated
 from gatehouse.core.permissions import Permission
 from gatehouse.core.principal import Origin, Principal
+from gatehouse.infra import limits
 from gatehouse.settings import settings
 from gatehouse.web.denials import (
     FRESH_FOR,
@@ -122,6 +123,11 @@ def no_api_key(view: View) -> View:
 
     guarded._is_closed_to_api_keys = True  # type: ignore[attr-defined]
     return guarded  # type: ignore[return-value]
+
+
+def limited(rule: limits.Rule) -> Callable[[View], View]:
+    """Count further how often the caller does this; above `in_unit`, so that no unit waits."""
+    return limits.by(rule, lambda: str(principal().user_id))
 
 
 def require_fresh() -> None:

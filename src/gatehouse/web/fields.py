@@ -36,16 +36,26 @@ class Strict(fields.String):
 class Text(Strict):
     """A line of text: `min` to `max` characters, each of them drawn, blanks around it cut off.
 
-    Control, zero-width, bidirectional and unassigned characters are refused (UTS 39).
+    Control, zero-width, bidirectional and unassigned characters are refused (UTS 39). With `lines`
+    it may have several; each ends with a line feed, however that was sent.
     """
 
-    def __init__(self, *, max: int, min: int = 1, pattern: str | None = None, **kwargs: Any):
+    def __init__(
+        self,
+        *,
+        max: int,
+        min: int = 1,
+        pattern: str | None = None,
+        lines: bool = False,
+        **kwargs: Any,
+    ):
         validators: list[Any] = [validate.Length(min=min, max=max)]
         if pattern is not None:
             validators.append(
                 validate.Regexp(f"(?:{pattern})\\Z", error="This is not in the expected form.")
             )
         self.max_length = max
+        self.has_lines = lines
         super().__init__(validate=validators, **kwargs)
 
     def _deserialize(
@@ -55,7 +65,9 @@ class Text(Strict):
         # The length first: what follows looks at every character.
         if len(text) > 4 * self.max_length:
             raise ValidationError(f"Longer than maximum length {self.max_length}.")
-        if not is_drawable(text):
+        if self.has_lines:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        if not is_drawable(text.replace("\n", "") if self.has_lines else text):
             raise ValidationError("This holds characters that cannot be shown.")
         return unicodedata.normalize("NFC", text.strip())
 

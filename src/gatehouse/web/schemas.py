@@ -18,7 +18,7 @@ from gatehouse.web.fields import (
     Text,
     Timestamp,
 )
-from gatehouse.web.parameters import QueryBoolean, QueryInteger
+from gatehouse.web.parameters import QueryBoolean, QueryInteger, Sort
 
 __all__ = [
     "ID",
@@ -33,6 +33,7 @@ __all__ = [
     "QueryBoolean",
     "QueryInteger",
     "Schema",
+    "Sort",
     "Text",
     "Timestamp",
     "told",

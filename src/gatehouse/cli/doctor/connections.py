@@ -20,7 +20,7 @@ def findings() -> Findings:
     most = int(db.reader.scalar(text("SHOW max_connections")))
     kept = int(db.reader.scalar(text("SHOW superuser_reserved_connections")))
     said = (
-        f"{settings.workers} workers open up to {wanted} connections "
+        f"{settings.workers} workers of this one instance open up to {wanted} connections "
         f"({readers} to read and {writers} to write each); the server allows {most - kept}"
     )
     if wanted + _KEPT_FREE > most - kept:

@@ -6,7 +6,6 @@ from gatehouse.cli.doctor.finding import Findings, fine, odd, reading, wrong
 from gatehouse.core import clock
 from gatehouse.infra import keys
 from gatehouse.infra.key_set import UnusableKey
-from gatehouse.infra.secrets import Undecryptable
 from gatehouse.settings import SettingsError, settings
 
 _SOON = timedelta(days=1)
@@ -16,17 +15,18 @@ _SOON = timedelta(days=1)
 def findings() -> Findings:
     """Read the keys as a worker does."""
     try:
-        signer = keys.refresh().signer
-    except Undecryptable:
-        yield wrong(
-            "keys",
-            "a signing key was encrypted with none of DATA_KEYS",
-            "add the key that DATA_KEYS held before, or `flask keys generate`",
-        )
-        return
+        found = keys.refresh()
     except (SettingsError, UnusableKey, OSError) as error:
         yield wrong("keys", str(error), "see JWT_KEYS_FILE and ALGORITHM")
         return
+    if found.is_unreadable:
+        yield wrong(
+            "keys",
+            "the signing key was encrypted with none of DATA_KEYS",
+            "add the key that DATA_KEYS held before, or `flask keys generate`",
+        )
+        return
+    signer = found.signer
     if signer is None:
         yield wrong(
             "keys", f"nothing signs with ALGORITHM={settings.algorithm}", "flask keys generate"

@@ -8,7 +8,7 @@ from flask import request
 
 from gatehouse.core.network import bucket
 from gatehouse.infra import limits
-from gatehouse.users.vocabulary import EMAIL_CHANGE, EXPORT, SIGN_UP, UserPermission
+from gatehouse.users.vocabulary import EMAIL_CHANGE, SIGN_UP, UserPermission
 from gatehouse.web import access
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -23,8 +23,7 @@ def limited_sign_up(view: View) -> View:
             limits.hit(SIGN_UP, bucket(request.remote_addr))
         return view(*args, **kwargs)
 
-    limited._limits = (*getattr(view, "_limits", ()), SIGN_UP)  # type: ignore[attr-defined]
-    return limited  # type: ignore[return-value]
+    return limits.described(SIGN_UP)(limited)  # type: ignore[return-value]
 
 
 def careful_with_roles(view: View) -> View:
@@ -53,20 +52,7 @@ def careful_with_email(view: View) -> View:
                 access.require_fresh()
         return view(body, **kwargs)
 
-    guarded._limits = (*getattr(view, "_limits", ()), EMAIL_CHANGE)  # type: ignore[attr-defined]
-    return guarded  # type: ignore[return-value]
-
-
-def limited_export(view: View) -> View:
-    """Count how often a person asks for everything that is kept about them."""
-
-    @wraps(view)
-    def limited(*args: Any, **kwargs: Any) -> Any:
-        limits.hit(EXPORT, str(access.principal().user_id))
-        return view(*args, **kwargs)
-
-    limited._limits = (*getattr(view, "_limits", ()), EXPORT)  # type: ignore[attr-defined]
-    return limited  # type: ignore[return-value]
+    return limits.described(EMAIL_CHANGE)(guarded)  # type: ignore[return-value]
 
 
 def fresh_for_oneself(view: View) -> View:

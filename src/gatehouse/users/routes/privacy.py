@@ -9,9 +9,8 @@ from gatehouse.roles import TargetOutranks
 from gatehouse.users.errors import LastSuperAdmin, UserNotFound
 from gatehouse.users.export_schema import ExportOut
 from gatehouse.users.routes.blueprint import blp
-from gatehouse.users.routes.guards import limited_export
 from gatehouse.users.service import erasure, export
-from gatehouse.users.vocabulary import UserPermission
+from gatehouse.users.vocabulary import EXPORT, UserPermission
 from gatehouse.web import access, conditional
 from gatehouse.web.json import respond
 from gatehouse.web.transaction import in_unit
@@ -21,7 +20,7 @@ from gatehouse.web.transaction import in_unit
 @access.user
 @access.fresh
 @access.no_api_key
-@limited_export
+@access.limited(EXPORT)
 @blp.refuses(UserNotFound)
 @blp.response(200, ExportOut, description="What is kept, as a file to save.")
 def export_me() -> Response:
