@@ -30,6 +30,10 @@ PYTEST := $(BIN)/python -m pytest -n $(JOBS) --maxprocesses=4 --dist=worksteal
 run: $(VENV)/runtime.lock  ## Start the service on HOST:PORT (127.0.0.1:8000); everything it needs is made
 	@exec $(BIN)/python -m gatehouse.cli.start
 
+.PHONY: production
+production: $(VENV)/runtime.lock  ## Make the environment of a server in .venv: what runs, nothing to develop with
+	@echo "$(VENV) is ready: $(BIN)/flask --help"
+
 .PHONY: install
 install: $(VENV)/dev.lock  ## Make the environment for development in .venv
 	@echo "$(VENV) is ready: $(BIN)/flask --help"
@@ -87,9 +91,10 @@ generate: openapi  ## Write what is made from the code: API description, errors,
 	@$(BIN)/python docs/site/decisions.py
 
 .PHONY: docs
-docs: $(VENV)/full.lock  ## Build the site of docs/ into build/site and follow every link of it
+docs: $(VENV)/full.lock  ## Build the site of docs/ into build/site; takes 3 minutes the first time
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@$(BIN)/python docs/site/check.py build/site
+	@echo "open build/site/index.html"
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock"

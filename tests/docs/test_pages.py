@@ -64,7 +64,7 @@ def check(found: list[Block], running: started.Started) -> None:
 
 @contextmanager
 def serving(home: Path, command: str) -> Iterator[started.Started]:
-    """Serve as `command` says from a directory that looks like a fresh clone with its environment."""
+    """Serve as `command` says from what looks like a fresh clone with its environment made."""
     started.link(home)
     for name in PARTS:
         (home / name).symlink_to(server.ROOT / name)

@@ -350,7 +350,7 @@ def test_a_worker_is_refused_where_jobs_are_embedded(house: House, tmp_path: Pat
 def test_the_page_names_these_commands_and_numbers() -> None:
     page = (ROOT / "docs" / "background-work.md").read_text()
     for role in ("worker", "beat"):
-        assert f"\n.venv/bin/celery -A gatehouse.worker {role}" in page
+        assert f"\n.venv/bin/celery --quiet -A gatehouse.worker {role}" in page
     limits = job_celery._time_limits(job_runner.LEASE)
     for said in (
         f"One task may take {limits['soft_time_limit']:.0f} seconds",

@@ -201,9 +201,7 @@ def test_R94_what_a_person_chose_is_inert_in_both_parts(app: Flask, sink: Sink) 
 
 
 @pytest.mark.parametrize("template", ["verify_email", "password_reset", "email_change_confirm"])
-def test_what_programs_need_stands_in_the_text_alone(
-    app: Flask, sink: Sink, template: str
-) -> None:
+def test_what_programs_need_stands_in_the_text_alone(app: Flask, sink: Sink, template: str) -> None:
     with app.app_context():
         queue(template, one_time={"id": TOKEN})
         jobs.run_due()

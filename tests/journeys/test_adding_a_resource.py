@@ -16,18 +16,23 @@ COPIED = (
     *("src", "migrations", "wsgi.py", "gunicorn.conf.py", "setup.cfg", "pyproject.toml"),
     *("tests/support", "tests/plugins", "tests/servers", "tests/architecture/test_routes.py"),
     *("tests/architecture/test_vocabulary.py", "tests/conftest.py", "tests/cli/commands.py"),
-    *("tests/openapi", "docs/openapi.json"),
+    *("tests/architecture/test_limits_page.py", "tests/architecture/test_front_doors.py"),
+    *("tests/users/records.py", "tests/openapi", "docs/openapi.json", "docs/limits.md"),
+    *("tests/architecture/test_ledger_page.py", "docs/administration.md"),
 )
 
 
-def blocks() -> list[tuple[str, str, str]]:
-    """Return path, kind and text of every block of the page that stands below a path."""
-    return re.findall(r"^`(\S+)`\n\n```(python|diff)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+def blocks(name: str = "bookmark") -> list[tuple[str, str, str]]:
+    """Return path, kind and text of what the page has below a path, for a resource of any name."""
+    page = PAGE
+    for spelled in (str.lower, str.title, str.upper):
+        page = page.replace(spelled("bookmark"), spelled(name))
+    return re.findall(r"^`(\S+)`\n\n```(python|diff)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """Return a copy of the project to which the page has been applied."""
+    """Return a copy of the project to which the page has been applied, twice."""
     home = tmp_path / "copy"
     for name in COPIED:
         source, target = ROOT / name, home / name
@@ -36,7 +41,19 @@ def home(tmp_path: Path) -> Path:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copyfile(source, target)
-    for name, kind, text in blocks():
+    head = max(path.stem for path in (ROOT / "migrations" / "versions").glob("*.py"))
+    # The second one stands in alphabetical order too.
+    for resource in ("bookmark", "badge"):
+        apply(home, blocks(resource))
+        [migration] = (home / "migrations" / "versions").glob(f"*_{resource}s.py")
+        follow(migration, head)
+        head = migration.stem
+    return home
+
+
+def apply(home: Path, found: list[tuple[str, str, str]]) -> None:
+    """Write the files of the page, and change those that it changes."""
+    for name, kind, text in found:
         path = home / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if kind == "diff":
@@ -44,7 +61,6 @@ def home(tmp_path: Path) -> Path:
         else:
             assert not path.exists(), name
             path.write_text(text)
-    return home
 
 
 def changed(text: str, difference: str) -> str:
@@ -76,23 +92,19 @@ def run(home: Path, *command: str) -> str:
     return done.stdout
 
 
-def test_the_page_adds_a_resource(home: Path) -> None:
-    """Its migration fits its models, its test passes, and the checks find nothing."""
-    heads = {path.stem for path in (ROOT / "migrations" / "versions").glob("*.py")}
-    [migration] = [Path(name) for name, _, _ in blocks() if name.startswith("migrations/")]
-    follow(home / migration, max(heads))
-
+def test_the_page_adds_one_resource_and_another(home: Path) -> None:
+    """Its migrations fit its models, its tests pass, and the checks find nothing."""
     run(home, "-m", "flask", "db", "upgrade")
     run(home, "-m", "flask", "db", "check")
     run(home, "-m", "flask", "db", "downgrade")
-    places = ("tests/bookmarks", "tests/architecture")
+    places = ("tests/bookmarks", "tests/badges", "tests/architecture")
     said = run(
         home, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not postgresql", *places
     )
     assert re.search(r"\d+ passed", said), said
 
     run(home, "-m", "flask", "openapi", "--output", "docs/openapi.json")
-    new = ("-k", "not postgresql and (bookmarks or committed or told)")
+    new = ("-k", "not postgresql and (bookmarks or badges or committed or told)")
     said = run(home, "-m", "pytest", "-q", "-p", "no:cacheprovider", *new, "tests/openapi")
     assert re.search(r"\d+ passed", said), said
 

@@ -91,9 +91,7 @@ def test_a_refresh_notes_who_refreshed_and_leaves_the_log_in_alone(
     assert row["created_at"] == row["auth_time"] == now
 
 
-def test_a_session_was_never_used_before_it_began(
-    app: Flask, person: Person, clock: Clock
-) -> None:
+def test_a_session_was_never_used_before_it_began(app: Flask, person: Person, clock: Clock) -> None:
     """What is shown is rounded down to the quarter of an hour, in which the log-in may lie."""
     now = clock.stop().now()
     session_id = start(app, person)

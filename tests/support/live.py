@@ -100,7 +100,7 @@ class Servers:
 
 def start(directory: Path, database_url: str, stack: ExitStack, **variables: str) -> Live:
     """Start gunicorn over a migrated database and wait for its first answer."""
-    port = server.free_port()
+    port = int(variables.get("PORT", server.free_port()))
     found = environ(
         directory,
         database_url,

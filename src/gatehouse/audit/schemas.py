@@ -12,6 +12,7 @@ class AuditFilters(PageArgs):
     type = Text(
         max=60,
         pattern=r"[a-z_]+(\.[a-z_]+)+",
+        like="login.failed",
         metadata=told("Only what happened in this way.", "session.started"),
     )
     actor_id = Id(metadata=told("Only what this person did.", ID))

@@ -77,7 +77,7 @@ def list_(
 
 
 def _known(event_type: str) -> str:
-    known = sorted(one.value for one in slots().events)
+    known = sorted(slots().events)
     if event_type not in known:
         raise Failed(f"there is no event {cell(event_type)}; there are: {', '.join(known)}")
     return event_type

@@ -97,9 +97,14 @@ def _present(settings: Settings) -> Login:
         return Login()
     if users.found(email) is not None:
         return Login(email)
-    is_administrator = roles.has_role(users.User.id, SUPER_ADMIN), users.User.deleted_at.is_(None)
+    people = users.User.__table__.c
+    is_administrator = (
+        roles.has_role(people.id, SUPER_ADMIN),
+        people.is_active,
+        people.deleted_at.is_(None),
+    )
     there = db.reader.scalar(
-        select(users.User.email).where(*is_administrator).order_by(users.User.id).limit(1)
+        select(people.email).where(*is_administrator).order_by(people.id).limit(1)
     )
     print(welcome.not_used(email, there=there, settings=settings), flush=True)
     return Login(there) if there else Login()

@@ -3,8 +3,9 @@
     mail.queue("verify_email", to=address, user_id=user_id, context={"one_time": {...}})
 
 A template is text; its first line is the subject, and the HTML part is made from the same
-paragraphs, but for those under `not is_html`. Links begin with PUBLIC_URL. What must not lie in the outbox is resolved when the mail
-is sent: `register_resolver("one_time", …)` turns the member of that name into the token.
+paragraphs, but for those under `not is_html`. Links begin with PUBLIC_URL. What must not lie in
+the outbox is resolved when the mail is sent: `register_resolver("one_time", …)` turns the member
+of that name into the token.
 Without SMTP_HOST a mail becomes a file in INSTANCE_DIR/mail, which the log names and never shows.
 """
 

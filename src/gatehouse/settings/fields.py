@@ -11,8 +11,8 @@ from typing import Self
 
 from gatehouse.settings import loading
 from gatehouse.settings import values as v
-from gatehouse.settings.declaring import setting as _setting
 from gatehouse.settings.declaring import explained, shown_default
+from gatehouse.settings.declaring import setting as _setting
 from gatehouse.settings.values import Network, Secret
 
 

@@ -86,7 +86,10 @@ def _secrets(found: Found) -> Iterator[Line]:
         if guessable.is_guessable(key.value) or (
             _is_fernet_key(key) and len(set(base64.urlsafe_b64decode(key.value))) < 8
         ):
-            yield "DATA_KEYS", "is guessable or a sample; make it with openssl rand -base64 32 | tr +/ -_"
+            yield (
+                "DATA_KEYS",
+                "is guessable or a sample; make it with openssl rand -base64 32 | tr +/ -_",
+            )
 
 
 def _weak(name: str, secret: Secret | None, *, least: int) -> Iterator[Line]:

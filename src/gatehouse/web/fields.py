@@ -46,14 +46,16 @@ class Text(Strict):
         max: int,
         min: int = 1,
         pattern: str | None = None,
+        like: str | None = None,
         lines: bool = False,
         **kwargs: Any,
     ):
         validators: list[Any] = [validate.Length(min=min, max=max)]
         if pattern is not None:
-            validators.append(
-                validate.Regexp(f"(?:{pattern})\\Z", error="This is not in the expected form.")
+            said = (
+                f"This is not of the form {like}." if like else "This is not in the expected form."
             )
+            validators.append(validate.Regexp(f"(?:{pattern})\\Z", error=said))
         self.max_length = max
         self.has_lines = lines
         super().__init__(validate=validators, **kwargs)

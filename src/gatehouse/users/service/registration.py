@@ -48,7 +48,8 @@ def create(
     """Make an account for somebody else, with a password that they must change.
 
     `is_permanent` spares them that; only the command line (actor None) says so, and it is
-    recorded. `is_verified` says that the address needs no mail. Opens a unit after the hash is made.
+    recorded. `is_verified` spares them the mail that verifies the address. Opens a unit after the
+    hash is made.
     """
     check_password(body["password"], body)
     password_hash = hashing.hash_password(body["password"])
