@@ -19,14 +19,14 @@ from gatehouse.core.events import Event
 from gatehouse.core.ids import new_id
 from gatehouse.core.principal import Origin, Principal
 from gatehouse.feature import Feature, Slots
-from gatehouse.infra import db, engines, redis
+from gatehouse.infra import db, engines, jobs, redis
 from gatehouse.settings import Settings
 from gatehouse.users.models import users
 from gatehouse.users.vocabulary import UserPermission
 from gatehouse.web import access, edge, locks
 
 ORIGIN = Origin("192.0.2.1", "a test", "00000000-0000-7000-8000-000000000000")
-TABLES = ("users", "roles", "user_roles", "events")
+TABLES = ("users", "roles", "user_roles", "events", "outbox")
 DATABASES = ("sqlite", "postgresql")
 
 
@@ -106,11 +106,13 @@ def _built(directory: Path, **variables: str) -> Iterator[House]:
     app.config["SETTINGS"] = settings
     db.init_app(app, settings)
     redis.init_app(app, settings)
+    jobs.init_app(app)
     api = edge.install(app, settings)
     slots = Slots.of(app)
     accounts = Feature(name="users", permissions=UserPermission)
     for feature in (audit.feature, roles.feature, accounts):
         slots.fill(feature)
+        jobs.declare(app, feature.jobs)
         for blueprint in feature.blueprints:
             api.register_blueprint(blueprint)
     slots.authenticators.append(_known_by_id)

@@ -1,16 +1,17 @@
 """The ledger itself: true with its unit, counted where a stranger can repeat, purged, blanked."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from gatehouse import audit
-from gatehouse.audit import repository, tally
+from gatehouse.audit import repository, service, tally
 from gatehouse.core import clock
 from gatehouse.core.ids import new_id
-from gatehouse.infra import db
+from gatehouse.infra import db, jobs
 from tests.audit.house import ORIGIN, Happening, House
 
 
@@ -111,10 +112,44 @@ def test_forgetting_a_person_keeps_ids_and_blanks_where_they_were(
         with db.unit():
             assert audit.feature.erase is not None
             audit.feature.erase(gone)
+        jobs.run_due()
     rows = house.events("test.happened")
     assert [(row["actor_id"], row["subject_id"]) for row in rows] == parts
     assert [row["address"] for row in rows] == [None] * 4 + [ORIGIN.address] * 2
     assert [row["user_agent"] for row in rows] == [None] * 4 + [ORIGIN.user_agent] * 2
+
+
+def test_r108_an_erasure_leaves_many_events_to_a_job_of_small_units(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else's write waits for them: the request touches none, the job a batch a unit."""
+    assert repository.BATCH == 1_000
+    monkeypatch.setattr(repository, "BATCH", 3)
+    monkeypatch.setattr(service, "MOST_BATCHES", 2)
+    gone, said = new_id(), list[object]()
+    with house.app.app_context():
+        with db.unit():
+            for _ in range(20):
+                audit.record(Happening.HAPPENED, actor_id=gone, subject_id=gone, origin=ORIGIN)
+
+        def listen(_: object, cursor: Any, statement: str, *__: object) -> None:
+            if "events" in statement and not statement.startswith("SELECT"):
+                said.append(cursor.rowcount)
+
+        event.listen(db.sqlalchemy.engine, "after_cursor_execute", listen)
+        event.listen(db.sqlalchemy.engine, "commit", lambda _: said.append("commit"))
+        with db.unit():
+            assert audit.feature.erase is not None
+            audit.feature.erase(gone)
+            jobs.forget(gone)
+        assert said == ["commit"]
+        jobs.run_due()
+        blanked = [one for one in said if one != "commit"]
+        assert blanked == [3, 3, 3, 3, 3, 3, 2]
+        for index, one in enumerate(said):
+            assert one == "commit" or said[index + 1] == "commit"
+        assert jobs.counts() == {"waiting": 0, "leased": 0, "done": 4, "parked": 0}
+    assert {row["address"] for row in house.events("test.happened")} == {None}
 
 
 def test_facts_of_one_moment_keep_their_order() -> None:

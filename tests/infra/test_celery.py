@@ -286,6 +286,8 @@ def test_the_embedded_server_loads_no_celery(tmp_path: Path) -> None:
         ({"DATABASE_URL": "sqlite:///x.db"}, "JOBS: celery needs PostgreSQL"),
         ({"REDIS_URL": ""}, "BROKER_URL: is required with JOBS=celery"),
         ({"BROKER_URL": "kafka://here"}, "BROKER_URL: must be a URL like amqp://"),
+        ({"REDIS_URL": "redis://h/0?password=kafka"}, "BROKER_URL: has a ?query"),
+        ({"BROKER_URL": "unix:///h?db=1&password=kafka"}, "BROKER_URL: has a ?query"),
     ],
 )
 def test_r115_what_celery_cannot_work_with_stops_the_start(

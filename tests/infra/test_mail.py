@@ -17,7 +17,7 @@ from aiosmtpd.controller import Controller
 from flask import Flask
 
 from gatehouse.core import clock
-from gatehouse.infra import db, jobs, logs, mail, smtp
+from gatehouse.infra import db, jobs, logs, mail, mail_files, smtp
 from gatehouse.infra.jobs import Permanent
 from tests.infra.conftest import MakeApp
 from tests.support import certificates, smtp_sink
@@ -258,6 +258,37 @@ def test_a_person_who_is_forgotten_has_no_mail_left(file_app: Flask) -> None:
             mail.forget(person)
         assert jobs.counts() == {"waiting": 0, "leased": 0, "done": 1, "parked": 0}
         assert len(files(file_app)) == 1
+
+
+def test_r108_a_mail_that_is_being_written_while_its_person_is_forgotten_goes_too(
+    file_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person, real = uuid4(), mail_files.keep
+
+    def keep(message: EmailMessage) -> None:
+        with db.unit():
+            mail.forget(person)
+        real(message)
+
+    monkeypatch.setattr(mail_files, "keep", keep)
+    with file_app.app_context():
+        with db.unit():
+            mail.queue("password_changed", to="a@example.org", user_id=person, context={})
+        assert jobs.run_due() == 1
+    assert files(file_app) == []
+
+
+@pytest.mark.parametrize("code", [550, 451])
+def test_r108_what_a_mail_server_answers_is_told_without_addresses(
+    app: Flask, sink: Sink, code: int
+) -> None:
+    sink.answers["RCPT"] = f"{code} 5.1.1 <Some.Body@example.org>: some.body@example.org unknown"
+    with app.app_context():
+        queue(to="Some.Body@example.org")
+        jobs.run_due()
+        (row,) = jobs.listed(kind=mail.KIND)
+    kind = "Permanent" if code == 550 else "TryLater"
+    assert row["last_error"] == f"{kind}: {code} 5.1.1 <address> <address> unknown"
 
 
 @pytest.mark.parametrize("step", ["RCPT", "DATA"])

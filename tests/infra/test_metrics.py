@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -19,6 +20,7 @@ from gatehouse import create_app
 from gatehouse.infra import db, jobs, metrics, metrics_asked
 from gatehouse.settings import Settings
 from tests.servers.server import ROOT
+from tests.support import race
 from tests.support.answers import InProcess
 from tests.support.api import Api, Person, new_email
 from tests.support.clocks import Clock
@@ -204,6 +206,22 @@ def test_a_source_that_hangs_holds_up_no_scrape(
     assert [thread.name for thread in threading.enumerate()].count("ask-slow") == 1
     gate.set()
     assert wait_for(lambda: scrape(client).total("gatehouse_test"), 7)
+
+
+def test_scrapes_at_once_share_an_answer(make_app: Callable[..., Flask]) -> None:
+    app, gauge, asked = make_app(**ON), metrics.Gauge("gatehouse_test", "A gauge."), []
+
+    def slow() -> list[metrics.Reading]:
+        asked.append(gauge)
+        time.sleep(0.3)
+        return [metrics.Reading(gauge, 7)]
+
+    metrics.of(app).ask("slow", [gauge], slow)
+    client = Api(InProcess(app))
+    for found in race.at_once([partial(scrape, client) for _ in range(3)]):
+        assert found.total("gatehouse_scrape_errors") == 0
+        assert found.total("gatehouse_test") == 7
+    assert len(asked) < 3
 
 
 @pytest.mark.settings(TRUSTED_HOSTS="accounts.example.org", **ON)

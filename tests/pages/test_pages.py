@@ -194,6 +194,12 @@ def test_every_code_has_a_page(client: Api) -> None:
         client.request("GET", f"/problems/{entry.code}").expect(200)
 
 
+def test_what_every_code_means_is_gathered_once(client: Api) -> None:
+    for code in ("email_taken", "nothing"):
+        client.request("GET", f"/problems/{code}")
+    assert catalogue.entries() is catalogue.entries()
+
+
 def test_a_page_tells_where_its_code_occurs(client: Api) -> None:
     html = client.request("GET", "/problems/email_taken").content.decode()
     assert "<code>POST /api/v1/users</code>" in html

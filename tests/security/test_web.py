@@ -221,7 +221,9 @@ def test_r103_nothing_ever_redirects(app: Flask, client: Api, admin: Person) -> 
             f"/{aside}/..",
         ):
             answer = client.request("GET", path if path.startswith("/") else f"/{path}")
-            assert answer.status in (400, 404, 405), str(answer)
+            # The client of these tests takes two slashes for a host, and gets our own front page.
+            is_host = path.startswith("//") and answer.status == 200
+            assert is_host or answer.status in (400, 404, 405), str(answer)
             assert "Location" not in answer.headers
             assert "Refresh" not in answer.headers
 

@@ -2,17 +2,20 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import Row
 
 from gatehouse import uploads
 from gatehouse.infra import job_runner, jobs
+from gatehouse.uploads import inspection
 from tests.support import people
 from tests.support.api import Api, Person
 from tests.support.clocks import Clock
 from tests.support.pictures import JPEG, PLACE, PNG, SAMPLES, with_place
-from tests.support.uploads import announce, confirm, put_avatar, send
+from tests.support.uploads import announce, confirm, put_avatar, send, uploaded
 from tests.users import records
 
 Files = Callable[[], list[str]]
@@ -155,6 +158,54 @@ def test_ten_urls_an_hour(client: Api) -> None:
     for _ in range(60):
         confirm(person, {"upload_id": person.id}).expect(404)
     confirm(person, {"upload_id": person.id}).expect(429, "rate_limited")
+
+
+def test_sixty_urls_an_hour_from_one_address(client: Api) -> None:
+    for _ in range(6):
+        person = client.sign_up()
+        for _ in range(10):
+            announce(person)
+    body = {"content_type": "image/png", "size": 9}
+    refused = client.sign_up().post("/users/me/avatar", body).expect(429, "rate_limited")
+    assert refused.headers["RateLimit-Policy"] == '"avatar_url_address";q=60;w=3600'
+    announce(client.at().sign_up())
+
+
+def test_a_third_upload_withdraws_the_first(
+    app: Flask, client: Api, files: Files, clock: Clock
+) -> None:
+    person, other = client.sign_up(), client.sign_up()
+    put_avatar(person)
+    others = uploaded(other)
+    first, second, third = [uploaded(person) for _ in range(3)]
+    work(app)
+    assert len(files()) == 4
+    confirm(person, first).expect(404, "upload_not_found")
+    send(client, first).expect(201)
+    clock.forward(hours=2)
+    work(app)
+    assert f"avatars/incoming/{first['upload_id']}" not in files()
+    for upload in (second, third):
+        confirm(person.again(), upload).expect(200)
+    confirm(other.again(), others).expect(200)
+
+
+def test_c8_what_is_withdrawn_while_it_is_looked_at_is_no_picture(
+    app: Flask, client: Api, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = client.sign_up()
+    upload, keep = uploaded(person), inspection.keep
+
+    def slowly(row: Row[Any]) -> None:
+        keep(row)
+        for _ in range(2):
+            announce(person)
+
+    monkeypatch.setattr(inspection, "keep", slowly)
+    confirm(person, upload).expect(404, "upload_not_found")
+    assert person.me()["avatar_url"] is None
+    work(app)
+    assert files() == []
 
 
 def test_what_nobody_confirms_is_swept(

@@ -1,14 +1,15 @@
 """Pictures: told by their bytes, freed of what tells about people, and never believed."""
 
 import time
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatehouse.uploads import pictures
-from gatehouse.uploads.pictures import Unreadable, cleaned
-from gatehouse.uploads.pictures.reading import MOST_PARTS
+from gatehouse.uploads.pictures import Unreadable, cleaned, exif
+from gatehouse.uploads.pictures.reading import MOST_PARTS, piece
 from tests.support.pictures import (
     EXIF,
     JPEG,
@@ -112,6 +113,42 @@ def test_a_picture_too_large_to_draw_is_refused() -> None:
     head = side.to_bytes(4, "big") + PNG[20:29]
     with pytest.raises(Unreadable, match="pixels"):
         cleaned(PNG[:8] + chunk(b"IHDR", head) + PNG[33:])
+
+
+FRAME = b"\x08%s\x01\x01\x11\0"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        jpeg(0xC0, FRAME % b"\xff\xff\xff\xff"),
+        jpeg(0xC2, FRAME % b"\0\x01\0\x01"),
+        webp(b"VP8L", b"\x2f\xff\xff\xff\x0f"),
+        webp(b"VP8X", b"\0\0\0\0" + b"\xff\xff\x00" * 2),
+        webp(b"VP8 ", b"\0\0\0\x9d\x01\x2a\xff\x3f\xff\x3f"),
+        webp(b"ANMF", b"\0" * 6 + b"\xff\xff\x00" * 2 + b"\0" * 4),
+    ],
+)
+def test_a_picture_that_tells_two_sizes_is_no_smaller_than_the_larger(data: bytes) -> None:
+    with pytest.raises(Unreadable):
+        cleaned(data)
+
+
+@TYPES
+def test_exif_takes_no_time(media_type: str) -> None:
+    """One entry among very many is not looked for, and of several parts the first is read."""
+    entries = b"MM\0*\0\0\0\x08\xff\xff" + b"\x01\x0f" * 6 * 0xFFFF
+    data = {
+        "image/png": lambda: PNG[:33] + chunk(b"eXIf", entries) * 6 + PNG[33:],
+        "image/webp": lambda: webp(b"EXIF", EXIF, data=webp(b"EXIF", entries)),
+        "image/jpeg": lambda: jpeg(
+            0xE1, b"Exif\0\0" + entries[:60_000], data=jpeg(0xE1, EXIF)
+        ),
+    }[media_type]()
+    found: list[bytes] = []
+    with mock.patch.object(exif, "piece", side_effect=lambda *given: found.append(b"") or piece(*given)):
+        assert cleaned(data).data == SAMPLES[media_type]
+    assert len(found) < 600
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from gatehouse import one_time, users
 from gatehouse.core.principal import Origin
-from gatehouse.infra import db
+from gatehouse.infra import db, jobs
 from tests.support.api import Api, Person
 
 COMMAND_LINE = Origin(address="", user_agent="tests", request_id="")
@@ -47,6 +47,12 @@ def with_roles(app: Flask, client: Api, *roles: str, **members: Any) -> Person:
         with app.app_context(), db.unit():
             users.grant(UUID(person.id), role, actor=None, origin=COMMAND_LINE)
     return person
+
+
+def run_jobs(app: Flask) -> None:
+    """Do all work that is due."""
+    with app.app_context():
+        jobs.run_due()
 
 
 def perform(app: Flask, job: Callable[[dict[str, Any], UUID], None], kind: str) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from gatehouse import users
 from gatehouse.infra import db, job_runner, jobs
 from gatehouse.users import repository
+from gatehouse.users.service import mails as service_mails
 from tests.cli.commands import run
 from tests.support import race, stored
 from tests.support.api import PASSWORD, Api, Person, new_email
@@ -58,6 +59,7 @@ def test_nothing_is_left_but_ids(app: Flask, client: Api, admin: Person, mailbox
     with app.app_context():
         jobs.run_due(limit=1)
     admin.post(f"/users/{person.id}/erase").expect(204)
+    records.run_jobs(app)
     assert traces(app, *needles) == []
     own_id = person.id.replace("-", "")
     left = {place for place, content in stored.cells(app) if content.replace("-", "") == own_id}
@@ -93,6 +95,7 @@ def test_a_deleted_account_is_erased_too(app: Flask, client: Api, admin: Person)
     person, address = live(client)
     admin.delete(f"/users/{person.id}").expect(204)
     admin.post(f"/users/{person.id}/erase").expect(204)
+    records.run_jobs(app)
     assert traces(app, "erasmus", NAME, AGENT, address) == []
     assert person.id not in str(admin.get("/users?deleted=true").json)
 
@@ -103,6 +106,7 @@ def test_what_others_are_and_did_stays(app: Flask, client: Api, admin: Person) -
     assert made["created_by"] == boss.id
     other = client.sign_up()
     admin.post(f"/users/{boss.id}/erase").expect(204)
+    records.run_jobs(app)
     assert admin.get(f"/users/{made['id']}").expect(200).json["created_by"] is None
     assert other.is_in()
     made_events = [e for e in records.events(app, "user.created") if str(e.actor_id) == boss.id]
@@ -130,6 +134,7 @@ def test_the_lock_is_rank_and_a_fresh_log_in(
 def test_who_erases_themselves_leaves_no_address(app: Flask, client: Api) -> None:
     boss = records.with_roles(app, client.at(), "admin")
     boss.post(f"/users/{boss.id}/erase").expect(204)
+    records.run_jobs(app)
     events = [e for e in records.events(app, "user.erased") if str(e.actor_id) == boss.id]
     assert [(e.address, e.user_agent) for e in events] == [(None, None)]
 
@@ -218,6 +223,21 @@ def test_c8_what_races_an_erasure_leaves_nothing(
             user_id = UUID(person.id)
             bound = user_id.hex if db.is_sqlite() else user_id
             assert db.reader.scalar(statement, {"id": bound}) == 0, table
+
+
+def test_r108_an_erasure_during_word_to_the_owner_leaves_no_mail(
+    app: Flask, client: Api, admin: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = client.at().sign_up()
+
+    def may_send(user_id: UUID) -> bool:
+        admin.post(f"/users/{user_id}/erase").expect(204)
+        return True
+
+    monkeypatch.setattr(service_mails, "may_send", may_send)
+    with app.app_context():
+        service_mails.tell_owner({"user_id": person.id}, UUID(int=0))
+    assert traces(app, person.email) == []
 
 
 def test_the_command_asks_and_erases(app: Flask, client: Api) -> None:

@@ -9,6 +9,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gatehouse.cli.failures import database_trouble
 
+RESTORE = "stop the service and restore a backup; `sqlite3 FILE .recover` saves what is left"
+
 
 class State(StrEnum):
     """How bad it is; only `wrong` changes the exit code."""
@@ -64,8 +66,15 @@ def reading(about: str) -> Callable[[Callable[[], Findings]], Callable[[], Findi
             try:
                 yield from look()
             except SQLAlchemyError as error:
-                yield wrong(about, database_trouble(error), "see the log of the database server")
+                yield wrong(about, database_trouble(error), _remedy(error))
 
         return guarded
 
     return decorate
+
+
+def _remedy(error: SQLAlchemyError) -> str:
+    # SQLite says so for a damaged file, wherever the damage is met first.
+    if "malformed" in str(error) or "not a database" in str(error):
+        return RESTORE
+    return "see the log of the database server"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url, text
 
-from gatehouse.cli.doctor.finding import Findings, fine, reading, wrong
+from gatehouse.cli.doctor.finding import RESTORE, Findings, fine, reading, wrong
 from gatehouse.infra import db
 from gatehouse.settings import settings
 
@@ -45,7 +45,7 @@ def findings() -> Findings:
         yield wrong(
             "database",
             f"{path} is damaged: {said.splitlines()[-1]}",
-            "stop the service and restore a backup; `sqlite3 FILE .recover` saves what is left",
+            RESTORE,
         )
 
 
