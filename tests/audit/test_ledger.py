@@ -119,7 +119,7 @@ def test_forgetting_a_person_keeps_ids_and_blanks_where_they_were(
     assert [row["user_agent"] for row in rows] == [None] * 4 + [ORIGIN.user_agent] * 2
 
 
-def test_r108_an_erasure_leaves_many_events_to_a_job_of_small_units(
+def test_an_erasure_leaves_many_events_to_a_job_of_small_units(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody else's write waits for them: the request touches none, the job a batch a unit."""

@@ -82,7 +82,7 @@ def test_a_new_house_says_what_to_do_next(tmp_path: Path) -> None:
     outcome = program(tmp_path, url, "doctor")
     assert outcome.code == 1
     assert "-> flask keys generate" in outcome.out
-    program(tmp_path, url, "keys", "generate").expect(0, "at once")
+    program(tmp_path, url, "keys", "generate").expect(0, "signs now")
     made = ("users", "create", "jane@example.com", "--role", "super_admin", "--generate")
     program(tmp_path, url, *made).expect()
     program(tmp_path, url, "doctor").expect(0, "0 wrong")

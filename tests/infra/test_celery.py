@@ -287,6 +287,7 @@ def test_the_embedded_server_loads_no_celery(tmp_path: Path) -> None:
         ({"REDIS_URL": ""}, "BROKER_URL: is required with JOBS=celery"),
         ({"BROKER_URL": "kafka://here"}, "BROKER_URL: must be a URL like amqp://"),
         ({"REDIS_URL": "redis://h/0?password=kafka"}, "BROKER_URL: has a ?query"),
+        ({"BROKER_URL": "amqp://h//?ssl_certfile=x&password=kafka"}, "BROKER_URL: has a ?query"),
         ({"BROKER_URL": "unix:///h?db=1&password=kafka"}, "BROKER_URL: has a ?query"),
     ],
 )
@@ -304,6 +305,11 @@ def test_r115_what_celery_cannot_work_with_stops_the_start(
 def test_the_broker_is_redis_unless_another_is_named(tmp_path: Path) -> None:
     variables = environ(tmp_path, "postgresql://127.0.0.1/none", REDIS_URL="redis://127.0.0.1/3")
     assert Settings.load(variables).broker_url == "redis://127.0.0.1/3"
+    for taken in ("unix:///run/redis.sock?db=1", "amqp://h//?heartbeat=5"):
+        present = {"JOBS": "celery", "BROKER_URL": taken}
+        settings = Settings.load(variables | present)
+        with job_celery.make(settings).connection_for_write() as connection:
+            assert connection.as_uri()
     amqp = "amqps://u:p@127.0.0.1:5671//"
     settings = Settings.load(variables | {"BROKER_URL": amqp})
     assert settings.broker_url == amqp

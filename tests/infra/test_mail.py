@@ -260,7 +260,7 @@ def test_a_person_who_is_forgotten_has_no_mail_left(file_app: Flask) -> None:
         assert len(files(file_app)) == 1
 
 
-def test_r108_a_mail_that_is_being_written_while_its_person_is_forgotten_goes_too(
+def test_C8_a_mail_that_is_being_written_while_its_person_is_forgotten_goes_too(
     file_app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     person, real = uuid4(), mail_files.keep
@@ -279,7 +279,7 @@ def test_r108_a_mail_that_is_being_written_while_its_person_is_forgotten_goes_to
 
 
 @pytest.mark.parametrize("code", [550, 451])
-def test_r108_what_a_mail_server_answers_is_told_without_addresses(
+def test_what_a_mail_server_answers_is_told_without_addresses(
     app: Flask, sink: Sink, code: int
 ) -> None:
     sink.answers["RCPT"] = f"{code} 5.1.1 <Some.Body@example.org>: some.body@example.org unknown"

@@ -294,7 +294,7 @@ ABSENT = [
     "/instance/gatehouse.db", "/instance/mail/", "/migrations/env.py", "/server-status", "/x.php",
     "/actuator/env", "/swagger.json", "/graphql", "/backup.zip", "/robots.txt", "/favicon.ico",
     "/..%2f..%2fetc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/../../etc/passwd", "//etc/passwd",
-    "/api", "/api/", "/api/v1", "/api/v1/", "/api/v2/users", "/?__debugger__=yes&cmd=x", "/",
+    "/api", "/api/", "/api/v1", "/api/v1/", "/api/v2/users",
 ]  # fmt: skip
 
 
@@ -305,6 +305,12 @@ def test_r106_nothing_else_is_there(server: Live) -> None:
             assert answer.status == 404, (method, path, answer.received)
             if method != "HEAD":
                 assert problem(answer, 404)["code"] == "not_found"
+    # A page is a page, whatever it is asked beside.
+    plain, asked = (
+        exchange(server, request("GET", path, [CLOSE]))
+        for path in ("/", "/?__debugger__=yes&cmd=x")
+    )
+    assert (asked.status, asked.content) == (plain.status, plain.content)
     # This one is there for whoever holds METRICS_TOKEN, which nobody has set here.
     for headers in ([], [("Authorization", "Bearer x")]):
         answer = exchange(server, request("GET", "/metrics", [*headers, CLOSE]))

@@ -123,6 +123,7 @@ FRAME = b"\x08%s\x01\x01\x11\0"
     [
         jpeg(0xC0, FRAME % b"\xff\xff\xff\xff"),
         jpeg(0xC2, FRAME % b"\0\x01\0\x01"),
+        jpeg(0xC0, FRAME % b"\0\0\0\0"),
         webp(b"VP8L", b"\x2f\xff\xff\xff\x0f"),
         webp(b"VP8X", b"\0\0\0\0" + b"\xff\xff\x00" * 2),
         webp(b"VP8 ", b"\0\0\0\x9d\x01\x2a\xff\x3f\xff\x3f"),
@@ -141,12 +142,12 @@ def test_exif_takes_no_time(media_type: str) -> None:
     data = {
         "image/png": lambda: PNG[:33] + chunk(b"eXIf", entries) * 6 + PNG[33:],
         "image/webp": lambda: webp(b"EXIF", EXIF, data=webp(b"EXIF", entries)),
-        "image/jpeg": lambda: jpeg(
-            0xE1, b"Exif\0\0" + entries[:60_000], data=jpeg(0xE1, EXIF)
-        ),
+        "image/jpeg": lambda: jpeg(0xE1, b"Exif\0\0" + entries[:60_000], data=jpeg(0xE1, EXIF)),
     }[media_type]()
     found: list[bytes] = []
-    with mock.patch.object(exif, "piece", side_effect=lambda *given: found.append(b"") or piece(*given)):
+    with mock.patch.object(
+        exif, "piece", side_effect=lambda *given: found.append(b"") or piece(*given)
+    ):
         assert cleaned(data).data == SAMPLES[media_type]
     assert len(found) < 600
 

@@ -225,7 +225,7 @@ def test_c8_what_races_an_erasure_leaves_nothing(
             assert db.reader.scalar(statement, {"id": bound}) == 0, table
 
 
-def test_r108_an_erasure_during_word_to_the_owner_leaves_no_mail(
+def test_c8_an_erasure_during_word_to_the_owner_leaves_no_mail(
     app: Flask, client: Api, admin: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     person = client.at().sign_up()

@@ -3,7 +3,16 @@
 from datetime import timedelta
 
 from gatehouse.audit.routes import blp
-from gatehouse.audit.service import export, forget, latest, purge, record, record_throttled
+from gatehouse.audit.service import (
+    FORGET,
+    blank,
+    export,
+    forget,
+    latest,
+    purge,
+    record,
+    record_throttled,
+)
 from gatehouse.audit.vocabulary import AuditEvent, AuditPermission
 from gatehouse.feature import Feature
 
@@ -20,6 +29,7 @@ feature = Feature(
     blueprints=(blp,),
     permissions=AuditPermission,
     events=AuditEvent,
+    jobs={FORGET: blank},
     periodic={"audit.purge": (timedelta(hours=1), purge)},
     export=export,
     erase=forget,

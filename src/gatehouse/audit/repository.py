@@ -101,13 +101,23 @@ def purge(before: datetime) -> int:
     return db.session.execute(delete(events).where(events.c.id.in_(batch))).rowcount  # type: ignore[attr-defined, no-any-return]
 
 
-def blank(user_id: UUID) -> int:
-    """Null address and user agent in a batch of what a person did, or was tried as them."""
+def blank(user_id: UUID, *, after: UUID) -> UUID | None:
+    """Null address and user agent in a batch of what a person did, or was tried as them.
+
+    Walks the events that name the person, those with ids above `after`; returns how far it came,
+    None at the end. What it has passed it never reads again, however many events there are.
+    """
+    is_ahead, branches = events.c.id > after, []
+    for column in (events.c.subject_id, events.c.actor_id):
+        named = select(events.c.id).where(column == user_id, is_ahead)
+        branches.append(select(named.order_by(events.c.id).limit(BATCH).subquery().c.id))
+    both = union(*branches).subquery()
+    ids = db.session.scalars(select(both.c.id).order_by(both.c.id).limit(BATCH)).all()
     theirs = or_(
         events.c.actor_id == user_id,
         and_(events.c.subject_id == user_id, events.c.actor_id.is_(None)),
     )
     is_told = or_(events.c.address.is_not(None), events.c.user_agent.is_not(None))
-    batch = select(events.c.id).where(theirs, is_told).limit(BATCH)
-    statement = update(events).where(events.c.id.in_(batch)).values(address=None, user_agent=None)
-    return db.session.execute(statement).rowcount  # type: ignore[attr-defined, no-any-return]
+    batch = update(events).where(events.c.id.in_(ids), theirs, is_told)
+    db.session.execute(batch.values(address=None, user_agent=None))
+    return ids[-1] if len(ids) == BATCH else None

@@ -22,13 +22,17 @@ from gatehouse.core.events import Event
 from gatehouse.core.network import bucket
 from gatehouse.core.principal import Origin, Principal
 from gatehouse.core.text import is_drawable
-from gatehouse.infra import db
+from gatehouse.infra import db, jobs
 from gatehouse.infra.logs import logger
 from gatehouse.settings import settings
 
 WINDOW = timedelta(minutes=10)
 # As many events as an export holds at most, the latest.
 EXPORTED = 10_000
+FORGET = "audit.forget"
+# As many as one piece of work blanks, well within its lease; another one goes on from there.
+MOST_BATCHES = 20
+_FIRST = str(UUID(int=0))
 
 
 def record(
@@ -127,9 +131,25 @@ def export(user_id: UUID) -> dict[str, Any]:
 
 
 def forget(user_id: UUID) -> None:
-    """Null address and user agent in what a person did; ids stay. In the present unit."""
-    while repository.blank(user_id) == repository.BATCH:
-        pass
+    """Have address and user agent nulled in what a person did; ids stay. In the present unit.
+
+    By a job, because a person may have very many events. Its row holds their id alone and does not
+    belong to them: else it would be forgotten with their other work.
+    """
+    jobs.enqueue(FORGET, {"user_id": str(user_id)})
+
+
+def blank(payload: dict[str, Any], _entry_id: UUID) -> None:
+    """Null address and user agent in what a person did, each batch in a unit of its own."""
+    user_id, after = UUID(payload["user_id"]), UUID(payload.get("after", _FIRST))
+    for _ in range(MOST_BATCHES):
+        with db.unit():
+            reached = repository.blank(user_id, after=after)
+        if reached is None:
+            return
+        after = reached
+    with db.unit():
+        jobs.enqueue(FORGET, {"user_id": str(user_id), "after": str(after)})
 
 
 def _row(

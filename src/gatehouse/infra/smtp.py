@@ -78,7 +78,7 @@ def deliver(message: EmailMessage, *, sender: str, recipient: str, settings: Set
     except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
         raise _judged(error.smtp_code, error.smtp_error) from error
     except (smtplib.SMTPException, OSError) as error:
-        raise TryLater(f"{type(error).__name__}: {error}") from error
+        raise TryLater(_without_addresses(f"{type(error).__name__}: {error}")) from error
 
 
 def _connect(settings: Settings) -> smtplib.SMTP:
@@ -120,4 +120,9 @@ def _hand_over(server: smtplib.SMTP, message: EmailMessage, *, sender: str, reci
 def _judged(code: int, text: bytes | str) -> Exception:
     told = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     kind = Permanent if 500 <= code < 600 else TryLater
-    return kind(f"{code} {told}")
+    return kind(_without_addresses(f"{code} {told}"))
+
+
+def _without_addresses(text: str) -> str:
+    """Leave out what the server repeats of an address: it would stand in the log and the row."""
+    return " ".join("<address>" if "@" in word else word for word in text.split())

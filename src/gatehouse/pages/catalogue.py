@@ -5,9 +5,11 @@ its `remedy` and its `example` are the text.
 """
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from gatehouse.core.errors import Refusal
@@ -46,10 +48,11 @@ class Entry:
         return HEADERS.get(self.status, {})
 
 
-def entries() -> dict[str, Entry]:
-    """Return every code that a class has, by status and name."""
+@cache
+def entries() -> Mapping[str, Entry]:
+    """Return every code that a class has, by status and name; ask after the features are loaded."""
     found = {one.code: _entry(one) for one in _refusals(Refusal) if "code" in vars(one)}
-    return dict(sorted(found.items(), key=lambda item: (item[1].status, item[0])))
+    return MappingProxyType(dict(sorted(found.items(), key=lambda item: (item[1].status, item[0]))))
 
 
 def find(code: str) -> Entry | None:

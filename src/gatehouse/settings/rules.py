@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
+from urllib.parse import parse_qsl
 
 from gatehouse.settings import guessable
 from gatehouse.settings.values import Secret
@@ -14,6 +15,7 @@ Line = tuple[str, str]
 _OFF = frozenset({"", "0", "false", "no", "off"})
 _LEAST_SECRET_BYTES = 32
 _LEAST_TOKEN_BYTES = 16
+_BROKER_OPTIONS = frozenset({"heartbeat", "connect_timeout", "login_method"})
 
 
 def problems(found: Found, *, given: Set[str], flags: Mapping[str, str]) -> Iterator[Line]:
@@ -38,6 +40,12 @@ def _always(found: Found) -> Iterator[Line]:
             yield "JOBS", "celery needs PostgreSQL; on SQLite leave it embedded"
         if found["broker_url"] is None:
             yield "BROKER_URL", "is required with JOBS=celery, unless REDIS_URL is set"
+        elif _has_strange_query(found["broker_url"]):
+            yield (
+                "BROKER_URL",
+                "has a ?query that Celery does not take, here or in REDIS_URL; a password stands "
+                "before the host (redis://:password@host)",
+            )
     if found["storage"] == "azure":
         yield from _azure(found)
     if "*" in found["cors_origins"]:
@@ -54,6 +62,17 @@ def _always(found: Found) -> Iterator[Line]:
             how = "openssl rand -base64 32 | tr +/ -_"
             yield "DATA_KEYS", f"each must be 32 bytes in URL-safe base64 ({how})"
             break
+
+
+def _has_strange_query(url: str) -> bool:
+    """Tell whether a broker's URL holds options that redis-py may know and Celery refuses.
+
+    Those of a socket it hands on, but for name and password.
+    """
+    names = [name for name, _ in parse_qsl(url.partition("?")[2], keep_blank_values=True)]
+    if url.startswith(("unix:", "redis+socket:")):
+        return not {"username", "password"}.isdisjoint(names)
+    return any(name not in _BROKER_OPTIONS and not name.startswith("ssl_") for name in names)
 
 
 def _azure(found: Found) -> Iterator[Line]:

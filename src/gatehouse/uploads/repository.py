@@ -49,6 +49,24 @@ def remove_unconfirmed(upload_id: UUID) -> bool:
     return _count(statement) == 1
 
 
+def is_there(upload_id: UUID) -> bool:
+    """Tell whether there is such an upload, as the present unit sees it."""
+    statement = select(uploads.c.id).where(uploads.c.id == upload_id)
+    return db.session.scalar(statement) is not None
+
+
+def take_unconfirmed(user_id: UUID, *, but: int) -> Sequence[Row[Any]]:
+    """Delete all but the newest uploads that a person has not confirmed; return them; in a unit."""
+    older = (
+        select(uploads.c.id)
+        .where(uploads.c.user_id == user_id, uploads.c.confirmed_at.is_(None))
+        .order_by(uploads.c.id.desc())
+        .offset(but)
+    )
+    statement = delete(uploads).where(uploads.c.id.in_(older), uploads.c.confirmed_at.is_(None))
+    return db.session.execute(statement.returning(uploads)).all()
+
+
 def take_of_user(user_id: UUID) -> Sequence[Row[Any]]:
     """Delete a person's uploads and return them; in a unit."""
     statement = delete(uploads).where(uploads.c.user_id == user_id).returning(uploads)

@@ -5,11 +5,12 @@ from typing import Any
 from flask import Response
 
 from gatehouse import users
+from gatehouse.infra import limits
 from gatehouse.infra.storage import StorageFull, StorageUnavailable
 from gatehouse.uploads import service
 from gatehouse.uploads.errors import PictureRefused, UploadMissing, UploadNotFound
 from gatehouse.uploads.schemas import AvatarAnnounced, AvatarUploaded, UploadOut
-from gatehouse.uploads.vocabulary import AVATAR_CONFIRM, AVATAR_URL
+from gatehouse.uploads.vocabulary import AVATAR_CONFIRM, AVATAR_URL, AVATAR_URL_ADDRESS
 from gatehouse.web import access, conditional
 from gatehouse.web.blueprint import Blueprint
 from gatehouse.web.transaction import in_unit
@@ -21,6 +22,7 @@ blp = Blueprint("uploads", url_prefix="/api/v1", description="Pictures of people
 @access.user
 @blp.arguments(AvatarAnnounced)
 @access.limited(AVATAR_URL)
+@limits.by_address(AVATAR_URL_ADDRESS)
 @in_unit
 @blp.refuses(users.UserNotFound)
 @blp.response(201, UploadOut, description="Where to send the picture.")
@@ -28,6 +30,7 @@ def announce_avatar(body: dict[str, Any]) -> dict[str, Any]:
     """Ask for a URL to which a new picture of oneself may be sent.
 
     It takes one request, within 15 minutes, and shows the picture to nobody. Then confirm.
+    Two uploads may wait to be confirmed; asking for a third withdraws the oldest.
     """
     upload_id, signed = service.announce(access.principal().user_id, **body)
     return {

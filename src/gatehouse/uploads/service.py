@@ -1,6 +1,7 @@
 """Pictures of people: announced, sent to a signed URL, confirmed; and what is swept away."""
 
 import secrets
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -22,6 +23,7 @@ from gatehouse.uploads.vocabulary import (
     CONFIRMED_WITHIN,
     DELETE_BLOB,
     INCOMING,
+    MOST_UNCONFIRMED,
     UNCONFIRMED_LIFE,
     URL_LIFE,
 )
@@ -33,11 +35,13 @@ ONCE_MORE = timedelta(hours=1)
 def announce(user_id: UUID, *, content_type: str, size: int) -> tuple[UUID, SignedUpload]:
     """Note, in the present unit, that a picture will come; return its id and where to send it.
 
+    With it MOST_UNCONFIRMED wait at most: what the person announced before those is withdrawn.
     Raises UserNotFound, or Unprocessable for one that is larger than MAX_UPLOAD_BYTES.
     """
     if size > settings.max_upload_bytes:
         raise Unprocessable(errors={"size": [f"At most {settings.max_upload_bytes} bytes."]})
     users.hold(user_id)
+    _let_go(repository.take_unconfirmed(user_id, but=MOST_UNCONFIRMED - 1))
     upload_id = new_id()
     repository.add(
         {
@@ -101,9 +105,7 @@ def export(user_id: UUID) -> dict[str, Any]:
 def forget(user_id: UUID) -> None:
     """Let go of a person's picture and of all that they may yet upload, in the present unit."""
     _discard_avatar(users.avatar_of(user_id))
-    for upload in repository.take_of_user(user_id):
-        _discard(f"{INCOMING}/{upload.id}")
-        _discard(upload.kept)
+    _let_go(repository.take_of_user(user_id))
 
 
 def delete_blob(payload: dict[str, Any], _entry_id: UUID) -> None:
@@ -137,10 +139,13 @@ def _own(upload_id: UUID, user_id: UUID) -> Row[Any]:
 def _adopt(upload: Row[Any], *, actor: Principal, origin: Origin) -> None:
     """Let the account name the picture, unless another request has confirmed it meanwhile.
 
-    The account is locked first, as whoever erases it does.
+    The account is locked first, as whoever erases it or announces more does. Raises
+    UploadNotFound if the upload was withdrawn meanwhile.
     """
     users.hold(actor.user_id)
     if not repository.confirm(upload.id):
+        if not repository.is_there(upload.id):
+            raise UploadNotFound
         return
     name = f"{AVATARS}/{upload.kept}"
     before = users.set_avatar(actor.user_id, name, actor=actor, origin=origin)
@@ -152,6 +157,13 @@ def _give_up(upload: Row[Any]) -> None:
     with db.unit():
         if repository.remove_unconfirmed(upload.id):
             _discard(f"{INCOMING}/{upload.id}")
+
+
+def _let_go(rows: Iterable[Row[Any]]) -> None:
+    """Delete what came of uploads whose rows are gone, and what a confirmation may have kept."""
+    for upload in rows:
+        _discard(f"{INCOMING}/{upload.id}")
+        _discard(upload.kept)
 
 
 def _discard_avatar(avatar: str | None) -> None:

@@ -7,6 +7,22 @@ from gatehouse.uploads.pictures.reading import Unreadable, number, piece
 MARK = b"Exif\0\0"
 _ORIENTATION = 0x0112
 _LEAST, _MOST = 2, 8  # 1 is the usual way up
+# Far beyond what cameras write; tags are in order, and this one is among the first.
+_MOST_ENTRIES = 512
+
+
+class First:
+    """The first Exif of a picture, which should be the only one; what comes after it is nothing."""
+
+    def __init__(self) -> None:
+        self._is_read = False
+
+    def upright(self, content: bytes) -> bytes | None:
+        """Return what `upright` does of the first content, and None of every other."""
+        if self._is_read:
+            return None
+        self._is_read = True
+        return upright(content)
 
 
 def upright(content: bytes) -> bytes | None:
@@ -15,7 +31,7 @@ def upright(content: bytes) -> bytes | None:
     order: Literal["big", "little"] = "big" if tiff.startswith(b"MM") else "little"
     try:
         first = number(tiff, 4, 4, order)
-        for index in range(number(tiff, first, 2, order)):
+        for index in range(min(number(tiff, first, 2, order), _MOST_ENTRIES)):
             entry = piece(tiff, first + 2 + 12 * index, 12)
             if number(entry, 0, 2, order) == _ORIENTATION:
                 turned = number(entry, 8, 2, order)

@@ -27,7 +27,8 @@ def cleaned(data: bytes) -> tuple[bytes, int, int]:
     Which side is up stays: of Exif that alone is written anew.
     """
     width = height = 0
-    at, kept = 2, [b"\xff\xd8"]
+    is_framed = False
+    at, kept, found = 2, [b"\xff\xd8"], exif.First()
     for _ in range(MOST_PARTS):
         marker, at = _marker(data, at)
         if marker == _END:
@@ -35,15 +36,18 @@ def cleaned(data: bytes) -> tuple[bytes, int, int]:
         body = piece(data, at, number(data, at, 2))[2:]
         at += len(body) + 2
         if marker in _FRAMES:
+            if is_framed:
+                raise Unreadable("The picture tells its size twice.")
+            is_framed = True
             height, width = number(body, 1, 2), number(body, 3, 2)
-        if (told := _kept(marker, body)) is not None:
+        if (told := _kept(marker, body, found)) is not None:
             kept.append(bytes((0xFF, marker)) + (len(told) + 2).to_bytes(2, "big") + told)
         if marker == _SCAN:
-            found = _MARKER.search(data, at)
-            if found is None:
+            after = _MARKER.search(data, at)
+            if after is None:
                 raise Unreadable("The picture ends early.")
-            kept.append(data[at : found.start()])
-            at = found.start()
+            kept.append(data[at : after.start()])
+            at = after.start()
     else:
         raise Unreadable("The picture has too many parts.")
     return b"".join([*kept, b"\xff\xd9"]), width, height
@@ -58,7 +62,7 @@ def _marker(data: bytes, at: int) -> tuple[int, int]:
     return marker, found.end() + 1
 
 
-def _kept(marker: int, body: bytes) -> bytes | None:
+def _kept(marker: int, body: bytes, found: exif.First) -> bytes | None:
     """Return what stays of a segment; None for what nobody needs who looks at the picture."""
     if marker in _FRAMES or marker in _TABLES or marker == _SCAN:
         return body
@@ -69,6 +73,6 @@ def _kept(marker: int, body: bytes) -> bytes | None:
     ):
         return body
     if marker == 0xE1 and body.startswith(exif.MARK):
-        turned = exif.upright(body)
+        turned = found.upright(body)
         return None if turned is None else exif.MARK + turned
     return None

@@ -27,7 +27,7 @@ def cleaned(data: bytes) -> tuple[bytes, int, int]:
     """
     at = len(_SIGNATURE)
     kept = [_SIGNATURE]
-    has_content = False
+    has_content, found = False, exif.First()
     for _ in range(MOST_PARTS):
         length, name = number(data, at, 4), piece(data, at + 4, 4)
         chunk = piece(data, at, length + 12)
@@ -38,7 +38,7 @@ def cleaned(data: bytes) -> tuple[bytes, int, int]:
         has_content = has_content or name == b"IDAT"
         if name in _KEPT:
             kept.append(chunk)
-        elif name == b"eXIf" and (turned := exif.upright(chunk[8:-4])) is not None:
+        elif name == b"eXIf" and (turned := found.upright(chunk[8:-4])) is not None:
             kept.append(_chunk(name, turned))
         at += len(chunk)
         if name == b"IEND":

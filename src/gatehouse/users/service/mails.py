@@ -48,7 +48,11 @@ def tell_owner(payload: dict[str, Any], _entry_id: UUID) -> None:
     A job and no part of the request, which does no more work for a known address than for
     another one.
     """
-    owner = repository.by_id(UUID(payload["user_id"]))
-    if owner is not None and may_send(owner.id):
-        with db.unit():
-            mail.queue("account_exists", to=owner.email, user_id=owner.id, context={})
+    user_id = UUID(payload["user_id"])
+    if not may_send(user_id):
+        return
+    with db.unit():
+        # Locked: whoever erases the owner finds this mail, or leaves nobody to write to.
+        owner = repository.locked(user_id)
+        if owner is not None and owner.deleted_at is None:
+            mail.queue("account_exists", to=owner.email, user_id=user_id, context={})
