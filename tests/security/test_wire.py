@@ -145,8 +145,11 @@ HOSTILE = {
 
 
 def test_r93_whatever_is_sent_one_request_is_one_line(live: Live) -> None:
-    offset = live.log.stat().st_size
     client = live.client
+    # What was asked before is in the log by then: one worker has one line after the other.
+    client.request("GET", "/health", headers={"X-Request-ID": "the-start-of-r93"})
+    new_lines(live, 0, marker="the-start-of-r93")
+    offset = live.log.stat().st_size
     count = 0
     for value in HOSTILE.values():
         for body in (
@@ -196,7 +199,7 @@ def test_r93_r113_no_header_is_forged(server: Live) -> None:
             assert "Set-Cookie" not in answer.headers
     for path in ("/api/v1/users/%0d%0aSet-Cookie:%20a=b", "/%0d%0aSet-Cookie:a=b", "/?a=%0d%0aX:y"):
         answer = exchange(server, request("GET", path))
-        assert answer.status in (401, 404)
+        assert answer.status in (200, 401, 404)
         assert "Set-Cookie" not in answer.headers
         assert b"Set-Cookie" not in answer.received
 

@@ -18,7 +18,7 @@ from time import perf_counter
 from typing import Any
 
 import structlog
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, g, request
 
 from gatehouse.infra import log_lines
 from gatehouse.settings import Settings
@@ -27,8 +27,6 @@ STANDARD_ERROR = 2
 
 # Loggers of libraries that bring handlers of their own, which would write a second format.
 _REROUTED = ("gunicorn.error", "gunicorn.access", "werkzeug", "flask.app")
-
-_TELLS_PATHS = "gatehouse.logs.tells_paths"
 
 _request: ContextVar[tuple[str, float] | None] = ContextVar("request", default=None)
 
@@ -154,7 +152,6 @@ def install_request_log(app: Flask, settings: Settings) -> None:
     Call it before other `after_request` functions are registered: the first one runs last.
     """
     if settings.log_level in {"DEBUG", "INFO"}:
-        app.extensions[_TELLS_PATHS] = not settings.is_production
         app.after_request(_finished)
 
 
@@ -162,17 +159,14 @@ def _finished(response: Response) -> Response:
     bound = _request.get()
     principal = g.get("principal")
     rule = request.url_rule
-    # The rule and not the path, which may hold what a stranger chose; a developer wants to see
-    # what was mistyped.
-    mistyped = rule is None and current_app.extensions[_TELLS_PATHS]
     logger.info(
         "request_finished",
         method=request.method,
+        # The rule and never the path: a path may hold what a stranger chose.
         route=None if rule is None else rule.rule,
         status=response.status_code,
         ms=None if bound is None else round((perf_counter() - bound[1]) * 1000, 1),
         user_id=None if principal is None else str(principal.user_id),
-        **({"path": request.path} if mistyped else {}),
     )
     unbind_request()
     return response
