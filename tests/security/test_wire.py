@@ -199,7 +199,8 @@ def test_r93_r113_no_header_is_forged(server: Live) -> None:
             assert "Set-Cookie" not in answer.headers
     for path in ("/api/v1/users/%0d%0aSet-Cookie:%20a=b", "/%0d%0aSet-Cookie:a=b", "/?a=%0d%0aX:y"):
         answer = exchange(server, request("GET", path))
-        assert answer.status in (200, 401, 404)
+        # The page at the root asks nothing of its query.
+        assert answer.status == 200 if path.startswith("/?") else answer.status in (401, 404)
         assert "Set-Cookie" not in answer.headers
         assert b"Set-Cookie" not in answer.received
 
