@@ -97,7 +97,7 @@ docs: $(VENV)/full.lock  ## Build the site of docs/ into build/site; takes 3 min
 	@echo "open build/site/index.html"
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --custom-compile-command "make lock"
+	--no-emit-index-url --no-strip-extras --custom-compile-command "make lock"
 
 .PHONY: lock
 lock: $(VENV)/dev.lock  ## Lock the dependencies anew, with hashes (UPGRADE=1: to their newest versions)
