@@ -6,90 +6,20 @@ import random
 import signal
 import sys
 import tempfile
-import threading
 import time
-from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
 import urllib3
 
 from tests.support import started
-from tests.support.api import PASSWORD, Api, Person, new_email
 from tests.support.started import ADMIN, Started
-from trials import _shared
+from trials import _load, _shared
 
-CLIENTS = 8
-CHANGES = 3
-WRITES = ("sign-ups", "log-ins", "changes")
+CLIENTS, RATE = 8, 60
+MIX = {"sign-up": 2, "log-in": 2, "change": 6, "read": 2}
 RESPAWN_SECONDS = 1.0
 SHOWN = 5
-NO_LIMITS = ",".join(f"{name}=1000000/minute" for name in ("sign_up", "login", "login_failures"))
-COMMON = {"LIMITS": NO_LIMITS, "LOG_LEVEL": "ERROR", "TRUSTED_PROXIES": "127.0.0.0/8"}
-
-
-class Account:
-    """What one client was promised about one person, and what it asked for in vain."""
-
-    def __init__(self, email: str) -> None:
-        self.email = email
-        self.id: str | None = None
-        self.name: str | None = None
-        self.maybe: set[str | None] = set()
-        self.tokens: list[str] = []
-
-
-class Clients:
-    """People who sign up, log in and change their name, and remember what was acknowledged."""
-
-    def __init__(self, client: Api) -> None:
-        self.accounts: list[Account] = []
-        self.counted = Counter[str]()
-        self.unexpected: set[str] = set()
-        self._client = client
-        self._lock = threading.Lock()
-        self._is_stopping = False
-        self._threads = [threading.Thread(target=self._work) for _ in range(CLIENTS)]
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        """Let every client finish its request."""
-        self._is_stopping = True
-        for thread in self._threads:
-            thread.join()
-
-    def _work(self) -> None:
-        while not self._is_stopping:
-            account = Account(new_email())
-            self.accounts.append(account)
-            try:
-                self._live(account, self._client.at())
-            except urllib3.exceptions.HTTPError:
-                # Killed before it answered: the write may be there or not, nothing was promised.
-                self._count("unanswered")
-                time.sleep(0.01)
-            except AssertionError as error:
-                self.unexpected.add(str(error))
-
-    def _live(self, account: Account, client: Api) -> None:
-        body = {"email": account.email, "password": PASSWORD}
-        account.id = client.post("/users", body).expect(201).json["id"]
-        self._count("sign-ups")
-        token = client.try_log_in(account.email).expect(200).json["access_token"]
-        account.tokens.append(token)
-        self._count("log-ins")
-        for number in range(CHANGES):
-            name = f"Name {number}"
-            account.maybe.add(name)
-            client.bearing(token).patch("/users/me", {"name": name}).expect(200)
-            account.maybe.clear()
-            account.name = name
-            self._count("changes")
-
-    def _count(self, what: str) -> None:
-        with self._lock:
-            self.counted[what] += 1
 
 
 def kill_one(program: Started, wanted: int) -> tuple[float, float]:
@@ -111,66 +41,35 @@ def kill_one(program: Started, wanted: int) -> tuple[float, float]:
             return respawned, time.monotonic() - killed
 
 
-def lost(client: Api, admin: Person, accounts: list[Account]) -> list[str]:
-    """Read everything back over HTTP and return what was promised and is not there."""
-    missing = []
-    for account in accounts:
-        if account.id is None:
-            continue
-        answer = admin.get(f"/users/{account.id}")
-        if answer.status != 200 or answer.json["email"] != account.email:
-            missing.append(f"sign-up of {account.email}")
-        elif answer.json["name"] not in {account.name, *account.maybe}:
-            missing.append(f"name of {account.email}: {answer.json['name']}, not {account.name}")
-        for token in account.tokens:
-            if client.bearing(token).get("/users/me").status != 200:
-                missing.append(f"session of {account.email}")
-    return missing
-
-
-def torn(client: Api, accounts: list[Account]) -> list[str]:
-    """Return the sign-ups without an answer that are neither whole nor absent."""
-    found = []
-    for account in accounts:
-        if account.id is None:
-            answer = client.at().try_log_in(account.email)
-            if answer.status == 200:
-                person = client.bearing(answer.json["access_token"]).get("/users/me")
-                if person.status != 200 or person.json["roles"] != ["user"]:
-                    found.append(account.email)
-            elif answer.status != 401:
-                found.append(str(answer))
-    return found
-
-
-def trial(report: _shared.Report, name: str, kills: int, workers: int, **variables: str) -> None:
+def trial(report: _shared.Report, name: str, arguments: argparse.Namespace, **stores: str) -> None:
     """Run the trial on one database."""
+    workers = 2 if stores else 1
     with tempfile.TemporaryDirectory() as home:
-        settings = {**ADMIN, **COMMON, "WORKERS": str(workers), **variables}
+        settings = {**ADMIN, **_load.SETTINGS, "WORKERS": str(workers), **stores}
         with started.serving(Path(home), **settings) as program:
-            clients = Clients(program.client)
+            url = f"http://127.0.0.1:{program.port}"
             pauses = []
-            for _ in range(kills):
-                time.sleep(random.uniform(0.2, 0.8))
-                pauses.append(kill_one(program, workers))
-            clients.stop()
+            with _load.running(url, clients=CLIENTS, rate=RATE, mix=MIX) as load:
+                for _ in range(arguments.kills):
+                    time.sleep(random.uniform(0.4, 1.6) * arguments.pause)
+                    pauses.append(kill_one(program, workers))
             master_lives = program.process.poll() is None
             admin = program.client.log_in(ADMIN["ADMIN_EMAIL"], ADMIN["ADMIN_PASSWORD"])
-            missing = lost(program.client, admin, clients.accounts)
-            halves = torn(program.client, clients.accounts)
-    for text in [*missing[:SHOWN], *halves[:SHOWN], *sorted(clients.unexpected)[:SHOWN]]:
+            missing, halves = load.lost(admin), load.torn()
+    for text in [*missing[:SHOWN], *halves[:SHOWN], *load.wrong[:SHOWN]]:
         print(f"{name}: {text}")
-    report.figure(f"{name}: workers killed", kills)
-    for what in WRITES:
-        report.figure(f"{name}: {what} acknowledged", clients.counted[what])
-    report.figure(f"{name}: requests without an answer", clients.counted["unanswered"])
-    has_worked = all(clients.counted[what] > kills for what in WRITES)
+    report.figure(f"{name}: workers killed", arguments.kills)
+    acknowledged = load.acknowledged()
+    for what, count in sorted(acknowledged.items()):
+        report.figure(f"{name}: acknowledged: {what}", count)
+    unanswered = sum(not asked.status for asked in load.answers)
+    report.figure(f"{name}: requests without an answer", unanswered)
+    has_worked = all(acknowledged[what] for what in ("change", "log-in", "sign-up"))
     report.promise(
         f"{name}: acknowledged writes lost", len(missing), "0", is_kept=not missing and has_worked
     )
     report.promise(f"{name}: half-made accounts", len(halves), "0", is_kept=not halves)
-    errors = len(clients.unexpected)
-    report.promise(f"{name}: wrong answers", errors, "0", is_kept=not errors)
+    report.promise(f"{name}: wrong answers", len(load.wrong), "0", is_kept=not load.wrong)
     respawns, answers = (sorted(column) for column in zip(*pauses, strict=True))
     median = respawns[len(respawns) // 2]
     report.promise(
@@ -189,18 +88,19 @@ def main() -> int:
     """Run the trial on SQLite and on PostgreSQL with Redis."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--pause", type=float, default=0.5, help="seconds between two, about")
     parser.add_argument("--only", choices=["sqlite", "postgresql"])
     arguments = parser.parse_args()
-    report = _shared.Report(f"kill_workers: {CLIENTS} clients sign up, log in and change names")
+    report = _shared.Report(f"kill_workers: {CLIENTS} clients read, sign up, log in, change names")
     with ExitStack() as stack:
         if arguments.only != "postgresql":
-            trial(report, "SQLite, 1 worker", arguments.kills, 1)
+            trial(report, "SQLite, 1 worker", arguments)
         if arguments.only != "sqlite":
             stores = {
                 "DATABASE_URL": _shared.postgresql(stack),
                 "REDIS_URL": _shared.redis(stack),
             }
-            trial(report, "PostgreSQL, 2 workers", arguments.kills, 2, **stores)
+            trial(report, "PostgreSQL, 2 workers", arguments, **stores)
     return report.end()
 
 
