@@ -15,6 +15,7 @@ from gatehouse.infra import (
     logs,
     mail,
     metrics,
+    push,
     redis,
     storage,
 )
@@ -36,6 +37,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     metrics.init_app(app, settings)
     db.init_app(app, settings)
     redis.init_app(app, settings)
+    push.init_app(app, settings)
     cache.init_app(app, settings)
     limits.init_app(app, settings)
     hashing.init_app(app, settings)

@@ -10,7 +10,7 @@ from flask import Flask, current_app
 from flask_smorest import Blueprint
 
 from gatehouse.core.errors import Refusal
-from gatehouse.core.events import Event
+from gatehouse.core.events import Event, Fact
 from gatehouse.core.permissions import Permission
 from gatehouse.infra.limits import Rule
 from gatehouse.infra.metrics import Counter
@@ -19,6 +19,7 @@ from gatehouse.web import access
 EXTENSION = "gatehouse.slots"
 
 Job = Callable[[dict[str, Any], UUID], None]
+Listener = Callable[[Fact], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,7 @@ class Feature:
     jobs            kind of outbox row -> the function that performs it
     periodic        name -> (interval, function) of housekeeping work
     authenticators  in the order in which they look at a request
+    listeners       event -> what is done once it is committed: quick, and without a unit
     second_factor   called after a right password; the refusal that asks for a second step
     export, erase   what the feature keeps about a person, and how it forgets it
     """
@@ -41,6 +43,7 @@ class Feature:
     jobs: Mapping[str, Job] = field(default_factory=dict)
     periodic: Mapping[str, tuple[timedelta, Callable[[], Any]]] = field(default_factory=dict)
     authenticators: tuple[access.Authenticator, ...] = ()
+    listeners: Mapping[Event, Listener] = field(default_factory=dict)
     second_factor: Callable[[UUID], Refusal | None] | None = None
     export: Callable[[UUID], Mapping[str, Any]] | None = None
     erase: Callable[[UUID], None] | None = None
@@ -53,6 +56,7 @@ class Slots:
     permissions: set[str] = field(default_factory=set)
     events: set[str] = field(default_factory=set)
     authenticators: list[access.Authenticator] = field(default_factory=list)
+    listeners: dict[Event, list[Listener]] = field(default_factory=dict)
     second_factors: list[Callable[[UUID], Refusal | None]] = field(default_factory=list)
     exports: dict[str, Callable[[UUID], Mapping[str, Any]]] = field(default_factory=dict)
     erasers: list[Callable[[UUID], None]] = field(default_factory=list)
@@ -70,6 +74,8 @@ class Slots:
         self.permissions.update(feature.permissions or ())
         self.events.update(feature.events or ())
         self.authenticators.extend(feature.authenticators)
+        for event, listener in feature.listeners.items():
+            self.listeners.setdefault(event, []).append(listener)
         if feature.second_factor is not None:
             self.second_factors.append(feature.second_factor)
         if feature.export is not None:

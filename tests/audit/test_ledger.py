@@ -1,5 +1,7 @@
 """The ledger itself: true with its unit, counted where a stranger can repeat, purged, blanked."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -7,9 +9,10 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
-from gatehouse import audit
+from gatehouse import audit, feature
 from gatehouse.audit import repository, service, tally
 from gatehouse.core import clock
+from gatehouse.core.events import Fact
 from gatehouse.core.ids import new_id
 from gatehouse.infra import db, jobs
 from tests.audit.house import ORIGIN, Happening, House
@@ -24,6 +27,40 @@ def test_a_fact_is_gone_with_the_act_that_failed(house: House) -> None:
     with pytest.raises(ZeroDivisionError):
         fail()
     assert house.events("test.happened") == []
+
+
+def test_features_hear_of_what_is_committed(
+    house: House, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """After the commit, once, in their order; one that fails disturbs nobody else."""
+    heard: list[tuple[int, Fact]] = []
+
+    def broken(_fact: Fact) -> None:
+        raise ZeroDivisionError
+
+    def listener(number: int) -> Callable[[Fact], None]:
+        return lambda fact: heard.append((number, fact))
+
+    listeners = [listener(1), broken, listener(2)]
+    person = new_id()
+    with house.app.app_context():
+        monkeypatch.setitem(feature.slots().listeners, Happening.HAPPENED, listeners)
+        told = {"actor_id": None, "subject_id": person, "origin": ORIGIN, "details": {"a": 1}}
+        with suppress(ZeroDivisionError), db.unit():
+            audit.record(Happening.HAPPENED, **told)
+            raise ZeroDivisionError
+        with db.unit():
+            audit.record(Happening.HAPPENED, **told, target="x\0")
+            audit.record(Happening.REPEATED, **told)
+            assert heard == []
+    assert [number for number, _ in heard] == [1, 2]
+    fact = heard[0][1]
+    assert (fact.event, fact.actor_id, fact.subject_id) == (Happening.HAPPENED, None, person)
+    assert (fact.origin, fact.details) == (ORIGIN, {"a": 1})
+    assert fact.target == "x\N{REPLACEMENT CHARACTER}"
+    [row] = house.events("test.happened")
+    assert row["occurred_at"] == fact.occurred_at
+    assert "listener_failed" in "".join(capfd.readouterr())
 
 
 def test_an_id_carries_the_time_of_the_fact(house: House) -> None:

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from flask import Flask
 
-from gatehouse.infra import db, engines, jobs, limits, mail, redis
+from gatehouse.infra import db, engines, jobs, limits, mail, push, redis
 from gatehouse.infra.outbox import OutboxEntry
 from gatehouse.settings import Settings
 
@@ -27,6 +27,7 @@ def make_infra_app(tmp_path: Path) -> Iterator[MakeApp]:
             app.config["SETTINGS"] = settings
             db.init_app(app, settings)
             redis.init_app(app, settings)
+            push.init_app(app, settings)
             limits.init_app(app, settings)
             jobs.init_app(app)
             mail.init_app(app, settings)
@@ -70,6 +71,7 @@ def _create_outbox(app: Flask) -> Flask:
 
 def _close(app: Flask) -> None:
     jobs.stop_thread(app)
+    push.stop_listening(app)
     with app.app_context():
         db.sqlalchemy.engine.dispose()
         if (client := redis.client()) is not None:

@@ -18,10 +18,11 @@ from gatehouse.audit.models import (
 )
 from gatehouse.audit.vocabulary import AuditPermission
 from gatehouse.core import clock
-from gatehouse.core.events import Event
+from gatehouse.core.events import Event, Fact
 from gatehouse.core.network import bucket
 from gatehouse.core.principal import Origin, Principal
 from gatehouse.core.text import is_drawable
+from gatehouse.feature import slots
 from gatehouse.infra import db, jobs
 from gatehouse.infra.logs import logger
 from gatehouse.settings import settings
@@ -48,8 +49,21 @@ def record(
 
     `actor_id` is who did it (None: a stranger, or the command line), `subject_id` to whom,
     `target` to what else. `details` holds JSON, and neither secrets nor names nor addresses.
+    Features that listen hear of it after the commit.
     """
-    repository.add(_row(event, actor_id, subject_id, origin=origin, details=details, target=target))
+    row = _row(event, actor_id, subject_id, origin=origin, details=details, target=target)
+    repository.add(row)
+    if event in slots().listeners:
+        fact = Fact(
+            event=event,
+            occurred_at=row["occurred_at"],
+            actor_id=actor_id,
+            subject_id=subject_id,
+            target=row["target"],
+            origin=origin,
+            details=row["details"],
+        )
+        db.after_commit(lambda: _tell(fact))
 
 
 def record_counted(
@@ -172,6 +186,15 @@ def _row(
         "request_id": _cleaned(origin.request_id, REQUEST_ID_LENGTH),
         "details": dict(details or {}),
     }
+
+
+def _tell(fact: Fact) -> None:
+    """Let features hear what is done; none of them can undo it, or spoil the answer."""
+    for listener in slots().listeners[fact.event]:
+        try:
+            listener(fact)
+        except Exception as error:
+            logger.error("listener_failed", event_type=fact.event, exc_info=error)
 
 
 def _own(event: dict[str, Any], user_id: UUID) -> dict[str, Any]:

@@ -35,6 +35,7 @@ __all__ = [
     "UtcDateTime",
     "after_commit",
     "init_app",
+    "is_in_unit",
     "is_sqlite",
     "metadata",
     "reader",
@@ -123,6 +124,11 @@ def unit() -> Iterator[None]:
 def after_commit(callback: Callable[[], Any]) -> None:
     """Call `callback` once the present unit has committed, and never if it does not."""
     g.unit.append(callback)
+
+
+def is_in_unit() -> bool:
+    """Tell whether a unit of work is open here."""
+    return "unit" in g
 
 
 def _run_callbacks() -> None:

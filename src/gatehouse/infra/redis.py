@@ -26,6 +26,7 @@ from gatehouse.settings import Settings
 
 ERRORS = (redis.RedisError, OSError)
 PATIENCE_SECONDS = 0.05
+LISTENING_SECONDS = 2.0
 EXTENSION = "gatehouse.redis"
 
 
@@ -97,6 +98,20 @@ def init_app(app: Flask, settings: Settings) -> None:
 def client() -> redis.Redis | None:
     """Return the client of the present application, or None where no REDIS_URL is set."""
     return cast("redis.Redis | None", current_app.extensions[EXTENSION])
+
+
+def listening_client(url: str) -> redis.Redis:
+    """Return a client for a connection that waits for what others publish.
+
+    It may wait longer than one that a request depends on, and nobody else uses its pool.
+    """
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=LISTENING_SECONDS,
+        socket_connect_timeout=LISTENING_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+        driver_info=None,
+    )
 
 
 def is_away() -> bool:
