@@ -9,6 +9,7 @@ Nothing is kept for later: what must not be lost is written down elsewhere as we
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 from uuid import UUID, uuid4
 
@@ -92,9 +93,8 @@ class _Channel:
         self._own_id = uuid4().hex
         self._receive = receive
         if self._url is not None:
-            self._subscriber = Subscriber(
-                lambda url=self._url: listening_client(url), self._name, self._hear
-            )
+            connect = partial(listening_client, self._url)
+            self._subscriber = Subscriber(connect, self._name, self._hear)
             self._subscriber.start()
             self._subscriber.wait_until_heard()
 

@@ -58,7 +58,7 @@ class Subscriber(threading.Thread):
 
     def _listen(self) -> None:
         client = self._connect()
-        subscription = client.pubsub()
+        subscription = client.pubsub()  # type: ignore[no-untyped-call]
         try:
             subscription.subscribe(self._channel)
             pinged = heard = monotonic()
