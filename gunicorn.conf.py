@@ -13,7 +13,7 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from gunicorn.arbiter import Arbiter
 
-from gatehouse.infra import jobs, server
+from gatehouse.infra import jobs, metrics, server
 from gatehouse.infra.logs import logger
 from gatehouse.settings import Settings, SettingsError
 
@@ -22,7 +22,7 @@ try:
     _settings = Settings.load()
     if _settings.metrics_token is not None:
         # Only here, because it loads a library that others do without.
-        _metrics = import_module("gatehouse.infra.metrics_files")
+        _metrics = import_module("gatehouse.infra.metrics.files")
         _metrics.share(_settings)
 except SettingsError as error:
     # A line for each bad variable says more than a stack trace.
@@ -88,7 +88,7 @@ def post_worker_init(worker: server.Worker) -> None:
     sys.setswitchinterval(0.0005)
     jobs.start_thread(worker.wsgi)
     if _metrics:
-        _metrics.watch(worker)
+        _metrics.watch(worker, metrics.of(worker.wsgi).sample)
 
 
 def worker_exit(_arbiter: Arbiter, worker: server.Worker) -> None:

@@ -8,7 +8,8 @@ from functools import cache
 from typing import Any
 
 from gatehouse import create_app
-from gatehouse.infra import job_celery
+from gatehouse.infra import jobs
+from gatehouse.infra.jobs import distributed
 from gatehouse.settings import Settings, SettingsError
 
 
@@ -25,7 +26,9 @@ def _made() -> Any:
         settings = Settings.load()
         if settings.jobs != "celery":
             sys.exit(f"JOBS: must be celery for a Celery worker (it is {settings.jobs})")
-        return job_celery.install(create_app(settings))
+        return distributed.install(
+            create_app(settings), begin=jobs.start_thread, end=jobs.stop_thread
+        )
     except SettingsError as error:
         # A line for each bad variable says more than a stack trace.
         sys.exit("\n".join(error.problems))

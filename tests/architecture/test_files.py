@@ -70,7 +70,7 @@ def test_only_lists_counts_and_the_ledger_read_the_replica() -> None:
 def test_only_the_edge_commits() -> None:
     """Services flush; `infra.db.unit` alone commits and rolls back."""
     for path in MODULES:
-        if path == SOURCE / "infra" / "db.py":
+        if path == SOURCE / "infra" / "db" / "__init__.py":
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
@@ -80,7 +80,7 @@ def test_only_the_edge_commits() -> None:
 def test_nobody_reads_the_clock_behind_the_clocks_back() -> None:
     """`core.clock.now` is the one source of the time of day; logs have their own."""
     for path in MODULES:
-        if path in (SOURCE / "core" / "clock.py", SOURCE / "infra" / "logs.py"):
+        if path in (SOURCE / "core" / "clock.py", SOURCE / "infra" / "logs" / "__init__.py"):
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):

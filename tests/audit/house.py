@@ -19,7 +19,8 @@ from gatehouse.core.events import Event
 from gatehouse.core.ids import new_id
 from gatehouse.core.principal import Origin, Principal
 from gatehouse.feature import Feature, Slots
-from gatehouse.infra import db, engines, jobs, redis
+from gatehouse.infra import db, jobs, redis
+from gatehouse.infra.db import engines
 from gatehouse.settings import Settings
 from gatehouse.users.models import users
 from gatehouse.users.vocabulary import UserPermission

@@ -9,8 +9,9 @@ import psycopg
 import pytest
 from flask import Flask
 
-from gatehouse.infra import db, engines, jobs, limits, mail, push, redis
-from gatehouse.infra.outbox import OutboxEntry
+from gatehouse.infra import db, jobs, limits, mail, push, redis
+from gatehouse.infra.db import engines
+from gatehouse.infra.jobs.outbox import OutboxEntry
 from gatehouse.settings import Settings
 
 MakeApp = Callable[..., Flask]

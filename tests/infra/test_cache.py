@@ -13,7 +13,7 @@ from flask import Flask
 
 from gatehouse.infra import cache, redis
 from gatehouse.infra.cache import Cache, Space
-from gatehouse.infra.cache_stores import MOST_BYTES, MemoryStore, RedisStore
+from gatehouse.infra.cache.stores import MOST_BYTES, MemoryStore, RedisStore
 from tests.infra.conftest import MakeApp
 from tests.infra.faults import FaultyProxy
 from tests.support.api import Api, Person

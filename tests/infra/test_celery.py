@@ -19,8 +19,9 @@ from flask import Flask
 from kombu.exceptions import OperationalError
 from sqlalchemy import RowMapping, select
 
-from gatehouse.infra import db, job_celery, job_messages, job_runner, jobs, mail, smtp
-from gatehouse.infra.jobs import OutboxEntry, State
+from gatehouse.infra import db, jobs, mail
+from gatehouse.infra.jobs import OutboxEntry, State, distributed, messages, runner
+from gatehouse.infra.mail import smtp
 from gatehouse.settings import Settings, SettingsError
 from tests.servers import redis
 from tests.servers.server import ROOT, free_port
@@ -124,10 +125,10 @@ def test_c14_a_row_that_is_told_ten_times_is_done_once(house: House) -> None:
             mail.queue("password_changed", to=f"{number}.c14@example.org", context={})
             for number in range(20)
         ]
-    celery = job_celery.make(house.app.config["SETTINGS"])
+    celery = distributed.make(house.app.config["SETTINGS"])
     for entry_id in ids * 10:
-        job_celery.publish(celery, entry_id)
-    assert eventually(lambda: job_celery.queued(celery) == 0, within=30)
+        distributed.publish(celery, entry_id)
+    assert eventually(lambda: distributed.queued(celery) == 0, within=30)
     found = Counter(house.sink.ids())
     assert {found[f"<{entry_id}@accounts.example.org>"] for entry_id in ids} == {1}
 
@@ -169,18 +170,18 @@ def test_a_broker_that_is_away_is_told_once_and_its_return_too(
     house: House, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr(job_messages.logger, "warning", lambda event, **_: said.append(event))
-    monkeypatch.setattr(job_messages.logger, "info", lambda event, **_: said.append(event))
-    monkeypatch.setattr(job_messages, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(messages.logger, "warning", lambda event, **_: said.append(event))
+    monkeypatch.setattr(messages.logger, "info", lambda event, **_: said.append(event))
+    monkeypatch.setattr(messages, "PAUSE_SECONDS", 0.0)
     is_away = True
 
     def publish(*_: Any, **__: Any) -> None:
         if is_away:
             raise ConnectionError
 
-    monkeypatch.setattr(job_celery, "publish", publish)
-    thread = job_messages.JobMessages(house.app)
-    for number in range(job_messages.MOST_WAITING + 10):
+    monkeypatch.setattr(distributed, "publish", publish)
+    thread = messages.JobMessages(house.app)
+    for number in range(messages.MOST_WAITING + 10):
         thread.wake(UUID(int=number))
     thread.start()
     assert eventually(lambda: said == ["job_broker_away"], within=5)
@@ -196,15 +197,15 @@ def test_a_sweep_fills_the_queue_up_to_its_bound_only(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Nobody takes from this queue.
-    monkeypatch.setattr(job_celery, "QUEUE", f"sweep-{uuid4().hex}")
-    monkeypatch.setattr(job_celery, "MOST_MESSAGES", 20)
-    celery = job_celery.make(house.app.config["SETTINGS"])
+    monkeypatch.setattr(distributed, "QUEUE", f"sweep-{uuid4().hex}")
+    monkeypatch.setattr(distributed, "MOST_MESSAGES", 20)
+    celery = distributed.make(house.app.config["SETTINGS"])
     present = [(uuid4(), False) for _ in range(50)]
-    monkeypatch.setattr(job_runner, "due", lambda limit: present[:limit])
+    monkeypatch.setattr(runner, "due", lambda limit: present[:limit])
     with house.app.app_context():
         for _ in range(3):
-            job_celery._sweep(celery)
-            assert job_celery.queued(celery) == 20
+            distributed._sweep(celery)
+            assert distributed.queued(celery) == 20
 
 
 @pytest.mark.usefixtures("worker")
@@ -215,11 +216,11 @@ def test_a_message_that_is_not_json_is_not_read(house: House, tmp_path: Path) ->
         def __reduce__(self) -> Any:
             return Path.touch, (touched,)
 
-    celery = job_celery.make(house.app.config["SETTINGS"])
+    celery = distributed.make(house.app.config["SETTINGS"])
     celery.conf.accept_content = ["json", "pickle"]
-    celery.send_task(job_celery.PERFORM, args=[Evil()], serializer="pickle")
-    celery.send_task(job_celery.PERFORM, args=["no id"])
-    celery.send_task(job_celery.PERFORM, args=[str(uuid4())])
+    celery.send_task(distributed.PERFORM, args=[Evil()], serializer="pickle")
+    celery.send_task(distributed.PERFORM, args=["no id"])
+    celery.send_task(distributed.PERFORM, args=[str(uuid4())])
     celery.send_task("os.system", args=["true"])
     address, _ = house.mail()
     assert eventually(house.got(address), within=AT_ONCE)
@@ -250,12 +251,12 @@ def test_a_worker_that_is_told_to_stop_finishes_its_mail(
 
 
 def test_the_limits_of_a_task_end_before_its_lease(house: House) -> None:
-    conf = job_celery.make(house.app.config["SETTINGS"]).conf
+    conf = distributed.make(house.app.config["SETTINGS"]).conf
     soft, hard = conf.task_soft_time_limit, conf.task_time_limit
-    assert 40 < soft < hard < job_runner.LEASE.total_seconds()
-    limits = job_celery._time_limits(job_runner.PERIODIC_LEASE)
-    assert limits["time_limit"] < job_runner.PERIODIC_LEASE.total_seconds()
-    assert job_runner.PERIODIC_LEASE.total_seconds() < job_celery.VISIBILITY_SECONDS
+    assert 40 < soft < hard < runner.LEASE.total_seconds()
+    limits = distributed._time_limits(runner.PERIODIC_LEASE)
+    assert limits["time_limit"] < runner.PERIODIC_LEASE.total_seconds()
+    assert runner.PERIODIC_LEASE.total_seconds() < distributed.VISIBILITY_SECONDS
     assert conf.task_acks_late
     assert conf.task_reject_on_worker_lost
     assert conf.accept_content == ["json"]
@@ -308,13 +309,13 @@ def test_the_broker_is_redis_unless_another_is_named(tmp_path: Path) -> None:
     for taken in ("unix:///run/redis.sock?db=1", "amqp://h//?heartbeat=5"):
         present = {"JOBS": "celery", "BROKER_URL": taken}
         settings = Settings.load(variables | present)
-        with job_celery.make(settings).connection_for_write() as connection:
+        with distributed.make(settings).connection_for_write() as connection:
             assert connection.as_uri()
     amqp = "amqps://u:p@127.0.0.1:5671//"
     settings = Settings.load(variables | {"BROKER_URL": amqp})
     assert settings.broker_url == amqp
     assert amqp not in repr(settings)
-    assert job_celery.make(settings).conf.broker_use_ssl
+    assert distributed.make(settings).conf.broker_use_ssl
 
 
 @pytest.mark.parametrize("scheme", ["rediss", "amqps"])
@@ -337,7 +338,7 @@ def test_a_broker_proves_its_name(
         url = f"{scheme}://name:password@127.0.0.1:{listener.getsockname()[1]}/"
         present = {"JOBS": "celery", "BROKER_URL": url}
         variables = environ(tmp_path, "postgresql://127.0.0.1/none", **present)
-        celery = job_celery.make(Settings.load(variables))
+        celery = distributed.make(Settings.load(variables))
         with (
             celery.connection_for_write() as connection,
             pytest.raises(OperationalError, match="CERTIFICATE_VERIFY_FAILED"),
@@ -359,14 +360,14 @@ def test_the_page_names_these_commands_and_numbers() -> None:
     page = (ROOT / "docs" / "background-work.md").read_text()
     for role in ("worker", "beat"):
         assert f"\n.venv/bin/celery --quiet -A gatehouse.worker {role}" in page
-    limits = job_celery._time_limits(job_runner.LEASE)
+    limits = distributed._time_limits(runner.LEASE)
     for said in (
         f"One task may take {limits['soft_time_limit']:.0f} seconds",
         f"after {limits['time_limit']:.0f} its process is killed",
-        f"every {job_celery.SWEEP_SECONDS:.0f} seconds",
-        f"{job_celery.MOST_MESSAGES} wait in the queue",
+        f"every {distributed.SWEEP_SECONDS:.0f} seconds",
+        f"{distributed.MOST_MESSAGES} wait in the queue",
         f"longer than {smtp.LONGEST_SECONDS:.0f} seconds",
-        f"for {job_runner.LEASE.total_seconds():.0f} seconds at most",
+        f"for {runner.LEASE.total_seconds():.0f} seconds at most",
     ):
         assert said in " ".join(page.split()), said
 

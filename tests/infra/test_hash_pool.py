@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from gatehouse.infra.hash_pool import HashPool, HashQueueFull
+from gatehouse.infra.hashing.pool import HashPool, HashQueueFull
 
 
 def pool(
@@ -49,7 +49,7 @@ def test_it_returns_and_raises_what_the_work_does() -> None:
 
 
 def test_threads_over_all_processes_are_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gatehouse.infra.hash_pool._cores", lambda: 8)
+    monkeypatch.setattr("gatehouse.infra.hashing.pool._cores", lambda: 8)
     assert pool(threads=0, workers=1).threads == 8
     assert pool(threads=0, workers=3).threads == 2
     assert pool(threads=0, workers=16).threads == 1

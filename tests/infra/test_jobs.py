@@ -17,8 +17,9 @@ from sqlalchemy import RowMapping, event, select
 from sqlalchemy.exc import OperationalError
 
 from gatehouse.core import clock
-from gatehouse.infra import db, engines, job_runner, jobs, outbox
-from gatehouse.infra.jobs import OutboxEntry, Permanent, State, TryLater
+from gatehouse.infra import db, jobs
+from gatehouse.infra.db import engines
+from gatehouse.infra.jobs import OutboxEntry, Permanent, State, TryLater, outbox, runner
 
 HOUR = timedelta(hours=1)
 
@@ -188,7 +189,7 @@ def test_F10_a_lease_runs_out_and_whoever_lost_it_marks_nothing(app: Flask) -> N
     jobs.declare(app, {"test": lambda payload, id: None})
     with app.app_context():
         entry_id = enqueue()
-        leases = {"test": job_runner.LEASE}
+        leases = {"test": runner.LEASE}
         with db.unit():
             slow = outbox.claim(leases)
         assert slow is not None
@@ -262,8 +263,8 @@ def test_housekeeping_runs_every_so_often_once_over_all_processes(app: Flask) ->
 
     jobs.declare(app, {}, {"fails": (HOUR, fail), "works": (HOUR, lambda: calls.append("works"))})
     with app.app_context():
-        job_runner.ensure_periodic()
-        job_runner.ensure_periodic()
+        runner.ensure_periodic()
+        runner.ensure_periodic()
         jobs.run_due()
         jobs.run_due()
         assert sorted(calls) == ["fails", "works"]
@@ -287,7 +288,7 @@ def test_done_rows_go_and_a_person_is_forgotten(app: Flask) -> None:
         with db.unit():
             jobs.forget(person)
         assert jobs.counts()["waiting"] == 1
-        job_runner.ensure_periodic()
+        runner.ensure_periodic()
         with clock.shifted(timedelta(days=8)):
             jobs.run_due()
             jobs.run_due()

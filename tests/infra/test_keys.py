@@ -28,8 +28,9 @@ from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
 from gatehouse.core import clock
-from gatehouse.infra import db, engines, key_set, key_table, keys
-from gatehouse.infra.keys import LastSigningKey, NoSigningKey, NoSuchKey
+from gatehouse.infra import db, keys
+from gatehouse.infra.db import engines
+from gatehouse.infra.keys import LastSigningKey, NoSigningKey, NoSuchKey, key_set, key_table
 from gatehouse.settings import Secret, Settings, SettingsError
 
 NOW = timedelta(0)

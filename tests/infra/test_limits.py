@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from gatehouse.core.errors import Refusal
 from gatehouse.infra import limits, redis
-from gatehouse.infra.counters import LocalCounters
 from gatehouse.infra.limits import RateLimited, Rule
+from gatehouse.infra.limits.counters import LocalCounters
 from gatehouse.infra.redis import Breaker
 from gatehouse.settings import SettingsError
 from tests.infra.conftest import MakeApp

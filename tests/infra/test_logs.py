@@ -11,7 +11,8 @@ import structlog
 from flask import Flask
 from sqlalchemy.exc import StatementError
 
-from gatehouse.infra import log_lines, logs
+from gatehouse.infra import logs
+from gatehouse.infra.logs import lines as log_lines
 from gatehouse.settings import Settings
 from tests.infra.conftest import MakeApp
 

@@ -17,8 +17,10 @@ from aiosmtpd.controller import Controller
 from flask import Flask
 
 from gatehouse.core import clock
-from gatehouse.infra import db, jobs, logs, mail, mail_files, smtp
+from gatehouse.infra import db, jobs, logs, mail
 from gatehouse.infra.jobs import Permanent
+from gatehouse.infra.mail import files as mail_files
+from gatehouse.infra.mail import smtp
 from tests.infra.conftest import MakeApp
 from tests.support import certificates, smtp_sink
 from tests.support.smtp_sink import Sink, read

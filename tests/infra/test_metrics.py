@@ -17,7 +17,8 @@ from sqlalchemy import text
 from werkzeug.test import EnvironBuilder
 
 from gatehouse import create_app
-from gatehouse.infra import db, jobs, metrics, metrics_asked
+from gatehouse.infra import db, jobs, metrics
+from gatehouse.infra.metrics import asked
 from gatehouse.settings import Settings
 from tests.servers.server import ROOT
 from tests.support import race
@@ -189,7 +190,7 @@ def test_a_database_that_is_away_costs_only_its_own_gauges(app: Flask, client: A
 def test_a_source_that_hangs_holds_up_no_scrape(
     make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metrics_asked, "LONGEST_SECONDS", 0.2)
+    monkeypatch.setattr(asked, "LONGEST_SECONDS", 0.2)
     app, gate = make_app(**ON), threading.Event()
     gauge = metrics.Gauge("gatehouse_test", "A gauge.")
 

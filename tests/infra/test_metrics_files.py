@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from urllib3.exceptions import HTTPError
 
-from gatehouse.infra import metrics_files
+from gatehouse.infra.metrics import files
 from gatehouse.settings import Settings, SettingsError
 from tests.servers.server import ROOT
 from tests.support.databases import PostgreSql
@@ -61,17 +61,17 @@ def test_a_directory_without_room_or_rights_stops_the_start(tmp_path: Path) -> N
     (tmp_path / "file").touch()
     settings = Settings.load({"INSTANCE_DIR": str(tmp_path), "METRICS_DIR": str(tmp_path / "file")})
     with pytest.raises(SettingsError, match="METRICS_DIR"):
-        metrics_files.share(settings)
-    assert metrics_files.directory() is None
+        files.share(settings)
+    assert files.directory() is None
 
 
 def test_what_killed_servers_left_behind_is_removed_and_what_lives_stays(tmp_path: Path) -> None:
     program = """
 import os, sys, time
-from gatehouse.infra import metrics_files
+from gatehouse.infra.metrics import files
 from gatehouse.settings import Settings
-metrics_files.share(Settings.load())
-print(metrics_files.directory(), flush=True)
+files.share(Settings.load())
+print(files.directory(), flush=True)
 sys.stdin.readline()
 """
     environ = {"PYTHONPATH": str(ROOT / "src")}

@@ -15,9 +15,10 @@ import pytest
 from flask import Flask
 
 from gatehouse import create_app, uploads
-from gatehouse.infra import job_runner, jobs, storage
-from gatehouse.infra.blobs import StorageUnavailable
-from gatehouse.infra.storage_azure import AzureStorage
+from gatehouse.infra import jobs, storage
+from gatehouse.infra.jobs import runner
+from gatehouse.infra.storage.azure import AzureStorage
+from gatehouse.infra.storage.blobs import StorageUnavailable
 from gatehouse.settings import SettingsError
 from tests.servers import azurite, server
 from tests.servers.azurite import Azurite
@@ -91,7 +92,7 @@ def test_a_connection_string_that_cannot_be_read_stops_the_start(
 def test_without_its_package_the_start_says_what_to_install(
     tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "gatehouse.infra.storage_azure", None)
+    monkeypatch.setitem(sys.modules, "gatehouse.infra.storage.azure", None)
     found = settings(tmp_path, database_url, STORAGE="azure", AZURE_STORAGE_CONNECTION_STRING=HTTPS)
     with pytest.raises(SettingsError, match=r"requirements-azure\.txt"):
         create_app(found)
@@ -197,7 +198,7 @@ def test_it_sweeps_what_nobody_confirmed(own: Store, clock: Clock) -> None:
     url = confirm(person, avatar).expect(200).json["avatar_url"]
     clock.forward(hours=25)
     with own.app.app_context():
-        job_runner.ensure_periodic()
+        runner.ensure_periodic()
         jobs.run_due()
         for upload in (avatar, old):
             assert storage.read("avatars", f"incoming/{upload['upload_id']}", limit=999) is None

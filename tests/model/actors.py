@@ -7,7 +7,8 @@ from typing import Any
 from flask import Flask
 
 from gatehouse import users
-from gatehouse.infra import db, job_runner
+from gatehouse.infra import db
+from gatehouse.infra.jobs import runner
 from tests.model.people import HOME, Place
 from tests.support import people
 from tests.support.answers import Answer, InProcess
@@ -70,7 +71,7 @@ class Service:
     def keep_house(self) -> None:
         """Run all housekeeping."""
         with self.app.app_context():
-            for _every, function in self.app.extensions[job_runner.REGISTRY].periodic.values():
+            for _every, function in self.app.extensions[runner.REGISTRY].periodic.values():
                 function()
 
 

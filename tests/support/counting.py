@@ -11,7 +11,8 @@ import redis
 from flask import Flask
 from sqlalchemy import Engine, event
 
-from gatehouse.infra import db, engines
+from gatehouse.infra import db
+from gatehouse.infra.db import engines
 
 _FRAME = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
 

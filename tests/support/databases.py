@@ -13,7 +13,8 @@ from psycopg import sql
 from sqlalchemy import make_url
 
 from gatehouse import cli, create_app, roles
-from gatehouse.infra import db, engines, jobs, keys, redis
+from gatehouse.infra import db, jobs, keys, redis
+from gatehouse.infra.db import engines
 from gatehouse.settings import Settings
 from tests.support.environment import settings
 

@@ -9,7 +9,8 @@ from flask import Flask
 from sqlalchemy import Row
 
 from gatehouse import uploads
-from gatehouse.infra import job_runner, jobs
+from gatehouse.infra import jobs
+from gatehouse.infra.jobs import runner
 from gatehouse.uploads import inspection
 from tests.support import people
 from tests.support.api import Api, Person
@@ -31,7 +32,7 @@ def files(tmp_path: Path) -> Files:
 def work(app: Flask) -> None:
     """Do the work that is due, housekeeping too."""
     with app.app_context():
-        job_runner.ensure_periodic()
+        runner.ensure_periodic()
         jobs.run_due()
     assert not [row for row in records.rows(app, "outbox") if row.last_error]
 

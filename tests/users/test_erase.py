@@ -7,7 +7,8 @@ from flask import Flask
 from sqlalchemy import text
 
 from gatehouse import users
-from gatehouse.infra import db, job_runner, jobs
+from gatehouse.infra import db, jobs
+from gatehouse.infra.jobs import runner
 from gatehouse.users import repository
 from gatehouse.users.service import mails as service_mails
 from tests.cli.commands import run
@@ -149,7 +150,7 @@ def test_housekeeping_erases_what_was_deleted_long_ago(
     admin.delete(f"/users/{young.id}").expect(204)
     clock.forward(days=11)
     with app.app_context():
-        job_runner.ensure_periodic()
+        runner.ensure_periodic()
         jobs.run_due()
         assert not [r for r in records.rows(app, "outbox") if r.last_error]
     admin = admin.again()

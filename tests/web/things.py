@@ -15,7 +15,8 @@ from werkzeug.exceptions import RequestEntityTooLarge, TooManyRequests
 from gatehouse.core.errors import Conflict
 from gatehouse.core.permissions import Permission
 from gatehouse.health import feature as health
-from gatehouse.infra import cache, db, engines, keys, logs, redis
+from gatehouse.infra import cache, db, keys, logs, redis
+from gatehouse.infra.db import engines
 from gatehouse.settings import Settings
 from gatehouse.web import access, conditional, edge, locks
 from gatehouse.web.blueprint import Blueprint

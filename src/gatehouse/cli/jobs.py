@@ -12,8 +12,9 @@ from gatehouse.cli import consent, output
 from gatehouse.cli.failures import Failed, Group
 from gatehouse.cli.vocabulary import CommandEvent, origin
 from gatehouse.core import clock
-from gatehouse.infra import db, job_runner
+from gatehouse.infra import db
 from gatehouse.infra import jobs as book
+from gatehouse.infra.jobs import runner
 
 _BATCH = 100
 
@@ -79,7 +80,7 @@ def run(limit: int) -> None:
 
     The server does so by itself unless JOBS=off; then a timer may call this.
     """
-    job_runner.ensure_periodic()
+    runner.ensure_periodic()
     count = 0
     while count < limit:
         done = book.run_due(min(_BATCH, limit - count))

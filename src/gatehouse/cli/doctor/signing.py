@@ -5,7 +5,7 @@ from datetime import timedelta
 from gatehouse.cli.doctor.finding import Findings, fine, odd, reading, wrong
 from gatehouse.core import clock
 from gatehouse.infra import keys
-from gatehouse.infra.key_set import UnusableKey
+from gatehouse.infra.keys.key_set import UnusableKey
 from gatehouse.settings import SettingsError, settings
 
 _SOON = timedelta(days=1)

@@ -16,7 +16,7 @@ from passlib.utils.binary import bcrypt64
 from gatehouse.core.passwords import MAX_LOGIN_LENGTH
 from gatehouse.core.text import has_surrogates
 from gatehouse.infra import metrics
-from gatehouse.infra.hash_pool import HashPool, HashQueueFull, Result
+from gatehouse.infra.hashing.pool import HashPool, HashQueueFull, Result
 from gatehouse.settings import Settings
 
 __all__ = ["HashQueueFull", "Verified", "hash_now", "hash_password", "init_app", "verify_password"]

@@ -5,6 +5,7 @@ there twice. What lost its message is found by a sweep, which beat starts every 
 """
 
 import ssl
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,8 +15,8 @@ from celery import Celery, signals
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from gatehouse.infra import job_runner, logs
-from gatehouse.infra.job_thread import start_thread, stop_thread
+from gatehouse.infra import logs
+from gatehouse.infra.jobs import runner
 from gatehouse.infra.logs import logger
 from gatehouse.settings import Settings
 
@@ -57,7 +58,7 @@ def make(settings: Settings, **transport: Any) -> Celery:
         task_reject_on_worker_lost=True,
         worker_prefetch_multiplier=1,
         worker_cancel_long_running_tasks_on_connection_loss=False,
-        **_time_limits(job_runner.LEASE, "task_"),
+        **_time_limits(runner.LEASE, "task_"),
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
         # Beat keeps no file of its own: it has one entry, and two beats do no harm.
@@ -75,7 +76,7 @@ def make(settings: Settings, **transport: Any) -> Celery:
 
 def publish(celery: Celery, entry_id: UUID, *, is_housekeeping: bool = False, **how: Any) -> None:
     """Send the id of a row to the workers."""
-    limits = _time_limits(job_runner.PERIODIC_LEASE) if is_housekeeping else {}
+    limits = _time_limits(runner.PERIODIC_LEASE) if is_housekeeping else {}
     celery.send_task(PERFORM, args=[str(entry_id)], **limits, **how)
 
 
@@ -87,14 +88,17 @@ def queued(celery: Celery) -> int:
         return int(declared.message_count)
 
 
-def install(app: Flask) -> Celery:
-    """Return what `celery -A` runs: the two tasks, over the services of `app`."""
+def install(app: Flask, *, begin: Callable[[Flask], None], end: Callable[[Flask], None]) -> Celery:
+    """Return what `celery -A` runs: the two tasks, over the services of `app`.
+
+    `begin` and `end` are called in each process that does work, at its start and its end.
+    """
     settings: Settings = app.config["SETTINGS"]
     celery = make(settings)
 
     def perform(entry_id: str) -> None:
         with app.app_context():
-            _watched(job_runner.run_one, UUID(entry_id))
+            _watched(runner.run_one, UUID(entry_id))
 
     def sweep() -> None:
         with app.app_context():
@@ -102,15 +106,17 @@ def install(app: Flask) -> Celery:
 
     celery.task(perform, name=PERFORM)
     celery.task(sweep, name=SWEEP)
-    _begin_in_processes(app, settings)
+    _keep_logs(settings)
+    signals.worker_process_init.connect(lambda **_: begin(app), weak=False)
+    signals.worker_process_shutdown.connect(lambda **_: end(app), weak=False)
     return celery
 
 
 def _sweep(celery: Celery) -> None:
     """Send the ids of rows that are due, housekeeping among them, as far as there is room."""
-    job_runner.ensure_periodic()
+    runner.ensure_periodic()
     room = MOST_MESSAGES - queued(celery)
-    for entry_id, is_housekeeping in job_runner.due(max(0, room)):
+    for entry_id, is_housekeeping in runner.due(max(0, room)):
         publish(celery, entry_id, is_housekeeping=is_housekeeping)
 
 
@@ -122,21 +128,13 @@ def _watched(function: Any, argument: Any) -> None:
         logger.warning("jobs_interrupted", error=type(error).__name__)
 
 
-def _begin_in_processes(app: Flask, settings: Settings) -> None:
-    """Keep our logs in the main process, and begin in each worker what must not cross a fork."""
+def _keep_logs(settings: Settings) -> None:
+    """Let Celery's processes log as ours do."""
 
-    def configure_logs(**_: Any) -> None:
+    def configure(**_: Any) -> None:
         logs.configure(settings, quiet=_CHATTER)
 
-    def begin(**_: Any) -> None:
-        start_thread(app)
-
-    def end(**_: Any) -> None:
-        stop_thread(app)
-
-    signals.setup_logging.connect(configure_logs, weak=False)
-    signals.worker_process_init.connect(begin, weak=False)
-    signals.worker_process_shutdown.connect(end, weak=False)
+    signals.setup_logging.connect(configure, weak=False)
 
 
 def _time_limits(lease: timedelta, prefix: str = "") -> dict[str, float]:

@@ -27,7 +27,7 @@ from limits import RateLimitItem, parse_many
 from gatehouse.core import network
 from gatehouse.core.errors import TooManyRequests
 from gatehouse.infra import metrics, redis
-from gatehouse.infra.limit_storage import LimitStorage
+from gatehouse.infra.limits.storage import LimitStorage
 from gatehouse.settings import Settings, SettingsError
 
 View = TypeVar("View", bound=Callable[..., Any])

@@ -8,8 +8,8 @@ from pathlib import Path
 from uuid import UUID
 
 from gatehouse.core import clock
+from gatehouse.infra.jobs.desk import KEPT_WHEN_DONE
 from gatehouse.infra.logs import logger
-from gatehouse.infra.outbox_desk import KEPT_WHEN_DONE
 from gatehouse.settings import settings
 
 # Line ends of a file, so that tools of the shell can cut a link out of it.

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from gatehouse.core import clock
 from gatehouse.core.errors import Conflict, NotFound
 from gatehouse.infra import db, secrets
-from gatehouse.infra.key_set import (
+from gatehouse.infra.keys.key_set import (
     KeySet,
     PrivateKey,
     SigningKey,

@@ -1,6 +1,6 @@
 """The metrics that are kept: by Prometheus's library, in one process or in files that many share.
 
-Loaded only with METRICS_TOKEN. Under gunicorn `metrics_files` has been there before, and every
+Loaded only with METRICS_TOKEN. Under gunicorn `files` has been there before, and every
 value lies in a file of its process; one process by itself keeps them in its memory.
 """
 
@@ -12,9 +12,17 @@ import prometheus_client
 from flask import Flask
 from prometheus_client import CollectorRegistry, generate_latest, multiprocess
 
-from gatehouse.infra import metrics_files
-from gatehouse.infra.metrics import Counter, Family, Gauge, Histogram, NullMetrics, Read, Reading
-from gatehouse.infra.metrics_asked import SCRAPE_ERRORS, Asked
+from gatehouse.infra.metrics import files
+from gatehouse.infra.metrics.asked import SCRAPE_ERRORS, Asked
+from gatehouse.infra.metrics.families import (
+    Counter,
+    Family,
+    Gauge,
+    Histogram,
+    NullMetrics,
+    Read,
+    Reading,
+)
 
 REQUESTS = Counter(
     "api_requests_total", "Requests answered, by route.", ("method", "endpoint", "status")
@@ -45,7 +53,7 @@ class Metrics(NullMetrics):
         self._sampled_at = -SECONDS_BETWEEN_SAMPLES
         self._asked = Asked(app)
         self._registry = CollectorRegistry()
-        directory = metrics_files.directory()
+        directory = files.directory()
         # From files the values of all processes are read, and not the objects of this one.
         self._own = None if directory else self._registry
         if directory:

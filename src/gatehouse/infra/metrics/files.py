@@ -9,6 +9,7 @@ import fcntl
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import gettempdir, mkdtemp
@@ -16,7 +17,6 @@ from typing import Any
 
 from prometheus_client import multiprocess, values
 
-from gatehouse.infra.metrics import of
 from gatehouse.settings import Settings, SettingsError
 
 PREFIX = "gatehouse-metrics-"
@@ -74,9 +74,9 @@ def in_worker(_arbiter: Any, worker: Any) -> None:
     _slot = str(worker.metrics_slot)
 
 
-def watch(worker: Any) -> None:
+def watch(worker: Any, sample: Callable[[], None]) -> None:
     """Let the worker's heartbeat, which comes about once a second, read its gauges."""
-    beat, sample = worker.notify, of(worker.wsgi).sample
+    beat = worker.notify
 
     def notify() -> None:
         beat()

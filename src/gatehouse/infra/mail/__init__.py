@@ -24,8 +24,9 @@ from flask import Flask
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from gatehouse.core import clock
-from gatehouse.infra import db, jobs, mail_files, smtp
+from gatehouse.infra import db, jobs
 from gatehouse.infra.jobs import Permanent
+from gatehouse.infra.mail import files, smtp
 from gatehouse.settings import Settings, settings
 
 KIND = "mail"
@@ -39,7 +40,7 @@ _ADDRESS = re.compile(
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 _templates = Environment(
-    loader=PackageLoader("gatehouse.infra", "templates/mail"),
+    loader=PackageLoader("gatehouse.infra.mail"),
     autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
     finalize=lambda value: (
         _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else value
@@ -50,7 +51,7 @@ _resolvers: dict[str, Resolver] = {}
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Let `app` send mail by its outbox."""
-    jobs.declare(app, {KIND: perform}, {"mail.purge_files": (timedelta(days=1), mail_files.purge)})
+    jobs.declare(app, {KIND: perform}, {"mail.purge_files": (timedelta(days=1), files.purge)})
 
 
 def register_resolver(name: str, resolve: Resolver) -> None:
@@ -80,7 +81,7 @@ def perform(payload: dict[str, Any], entry_id: UUID) -> None:
     send(payload["to"], subject, text, html=html, message_id=message_id)
     if settings.smtp_host is None and jobs.found(entry_id) is None:
         # The person was forgotten while it was being written, which only now can be told.
-        mail_files.forget([entry_id])
+        files.forget([entry_id])
 
 
 def render(template: str, context: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -121,7 +122,7 @@ def send(to: str, subject: str, text: str, *, html: str | None, message_id: str)
     if html is not None:
         message.add_alternative(html, subtype="html", cte=_encoding(html))
     if settings.smtp_host is None:
-        mail_files.keep(message)
+        files.keep(message)
     else:
         smtp.deliver(message, sender=sender, recipient=to, settings=settings)
 
@@ -143,7 +144,7 @@ def export(user_id: UUID) -> list[dict[str, Any]]:
 def forget(user_id: UUID) -> None:
     """Delete the waiting and the kept mail of a person, in the present unit."""
     entry_ids = jobs.of_user(user_id, kind=KIND)
-    db.after_commit(lambda: mail_files.forget(entry_ids))
+    db.after_commit(lambda: files.forget(entry_ids))
     jobs.forget(user_id, kind=KIND)
 
 

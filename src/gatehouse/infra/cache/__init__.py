@@ -18,7 +18,8 @@ from typing import Any
 import orjson
 from flask import Flask, current_app
 
-from gatehouse.infra import cache_stores, metrics, redis, secrets
+from gatehouse.infra import metrics, redis, secrets
+from gatehouse.infra.cache import stores
 from gatehouse.settings import Settings
 
 EXTENSION = "gatehouse.cache"
@@ -54,9 +55,7 @@ class NullCache:
 class Cache(NullCache):
     """Looks first, and makes what it does not find."""
 
-    def __init__(
-        self, *, local: cache_stores.Store, shared: cache_stores.Store, ttl_seconds: int
-    ) -> None:
+    def __init__(self, *, local: stores.Store, shared: stores.Store, ttl_seconds: int) -> None:
         self._local = local
         self._shared = shared
         self._ttl = ttl_seconds
@@ -79,9 +78,7 @@ class Cache(NullCache):
         seconds = min(self._ttl, space.seconds or self._ttl)
         return orjson.loads(self._alone(name, lambda: self._make(store, name, seconds, make)))
 
-    def _make(
-        self, store: cache_stores.Store, name: str, seconds: int, make: Callable[[], Any]
-    ) -> bytes:
+    def _make(self, store: stores.Store, name: str, seconds: int, make: Callable[[], Any]) -> bytes:
         made = orjson.dumps(make())
         store.put(name, made, seconds)
         return made
@@ -114,9 +111,9 @@ def init_app(app: Flask, settings: Settings) -> None:
     if not settings.cache_ttl_seconds:
         app.extensions[EXTENSION] = OFF
         return
-    local: cache_stores.Store = cache_stores.MemoryStore()
+    local: stores.Store = stores.MemoryStore()
     client = app.extensions[redis.EXTENSION]
-    shared = cache_stores.RedisStore(client, local) if client is not None else local
+    shared = stores.RedisStore(client, local) if client is not None else local
     app.extensions[EXTENSION] = Cache(
         local=local, shared=shared, ttl_seconds=settings.cache_ttl_seconds
     )

@@ -10,7 +10,7 @@ from flask import Flask
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from gatehouse.infra.metrics import Gauge, Read, Reading
+from gatehouse.infra.metrics.families import Gauge, Read, Reading
 
 SCRAPE_ERRORS = Gauge(
     "gatehouse_scrape_errors", "1 where a source gave no answer to this scrape.", ("source",)

@@ -6,8 +6,8 @@ from sqlalchemy import and_, case, func, or_, select, type_coerce
 
 from gatehouse.core import clock
 from gatehouse.infra import db
+from gatehouse.infra.jobs.outbox import PERIODIC, OutboxEntry, State
 from gatehouse.infra.metrics import Gauge, Reading
-from gatehouse.infra.outbox import PERIODIC, OutboxEntry, State
 
 DEPTH = Gauge("gatehouse_outbox_entries", "Work that waits, runs or was given up.", ("state",))
 AGE = Gauge("gatehouse_outbox_oldest_seconds", "For how long the oldest work has been due.")

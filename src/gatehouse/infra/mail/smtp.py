@@ -10,7 +10,7 @@ from threading import Timer
 from typing import Any
 from urllib.parse import urlsplit
 
-from gatehouse.infra.job_runner import Permanent, TryLater
+from gatehouse.infra.jobs.runner import Permanent, TryLater
 from gatehouse.settings import Settings
 
 # A conversation ends after this, however slowly the server drips its answers: before a worker's

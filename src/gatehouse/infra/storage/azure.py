@@ -27,9 +27,9 @@ from azure.storage.blob import (
 )
 
 from gatehouse.core import clock
-from gatehouse.infra.blobs import Blob, Patience, SignedUpload, StorageUnavailable, TooLarge
 from gatehouse.infra.logs import logger
 from gatehouse.infra.redis import Breaker
+from gatehouse.infra.storage.blobs import Blob, Patience, SignedUpload, StorageUnavailable, TooLarge
 
 PART = 2**20
 BACKGROUND_SECONDS = 20.0

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from flask import Flask
 
-from gatehouse.infra.job_runner import ensure_periodic, run_due
+from gatehouse.infra.jobs.runner import ensure_periodic, run_due
 from gatehouse.infra.logs import logger
 from gatehouse.settings import Settings
 
@@ -84,7 +84,7 @@ def prepare(app: Flask) -> None:
     if settings.jobs == "embedded":
         app.extensions[MAKER] = JobThread
     elif settings.jobs == "celery":
-        app.extensions[MAKER] = import_module("gatehouse.infra.job_messages").JobMessages
+        app.extensions[MAKER] = import_module("gatehouse.infra.jobs.messages").JobMessages
 
 
 def start_thread(app: Flask) -> None:

@@ -17,7 +17,8 @@ from urllib.parse import urlencode
 from gatehouse.core import clock
 from gatehouse.core.errors import Conflict, Forbidden, Refusal
 from gatehouse.infra import secrets
-from gatehouse.infra.blobs import (
+from gatehouse.infra.logs import logger
+from gatehouse.infra.storage.blobs import (
     Blob,
     Patience,
     SignedUpload,
@@ -26,7 +27,6 @@ from gatehouse.infra.blobs import (
     TooLarge,
     check_names,
 )
-from gatehouse.infra.logs import logger
 
 PART = 64 * 1024
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -8,7 +8,7 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from gatehouse.infra.key_set import (
+from gatehouse.infra.keys.key_set import (
     KeySet,
     PrivateKey,
     PublicKey,

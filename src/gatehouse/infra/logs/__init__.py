@@ -20,7 +20,7 @@ from typing import Any
 import structlog
 from flask import Flask, Response, g, request
 
-from gatehouse.infra import log_lines
+from gatehouse.infra.logs import lines
 from gatehouse.settings import Settings
 
 STANDARD_ERROR = 2
@@ -55,7 +55,7 @@ class Sink:
 class Processor:
     """The one step from an event to its line."""
 
-    def __init__(self, render: log_lines.Renderer, *, level: int = logging.INFO) -> None:
+    def __init__(self, render: lines.Renderer, *, level: int = logging.INFO) -> None:
         self._render = render
         self._level = level
 
@@ -67,15 +67,15 @@ class Processor:
         event: dict[str, Any] = {
             "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
             "level": name,
-            "event": log_lines.cleaned(members.pop("event", "")),
+            "event": lines.cleaned(members.pop("event", "")),
         }
         bound = _request.get()
         if bound is not None:
             event["request_id"] = bound[0]
         trace = _trace_of(members.pop("exc_info", None))
         for member, value in members.items():
-            is_secret = log_lines.is_secret_name(member)
-            event[member] = log_lines.REDACTED if is_secret else log_lines.cleaned(value)
+            is_secret = lines.is_secret_name(member)
+            event[member] = lines.REDACTED if is_secret else lines.cleaned(value)
         if trace is not None:
             event["exception"] = trace
         return self._render(event)
@@ -99,7 +99,7 @@ class _Bridge(logging.Handler):
 _LEVELS = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()}
 
 sink = Sink()
-_process = Processor(log_lines.as_text)
+_process = Processor(lines.as_text)
 # One list for ever: loggers that were used before keep it, so its content is exchanged.
 _processors: list[Callable[..., Any]] = [_process]
 
@@ -172,10 +172,10 @@ def _finished(response: Response) -> Response:
     return response
 
 
-def _renderer(form: str, descriptor: int) -> log_lines.Renderer:
+def _renderer(form: str, descriptor: int) -> lines.Renderer:
     if form == "json":
-        return log_lines.as_json
-    return log_lines.as_coloured_text if os.isatty(descriptor) else log_lines.as_text
+        return lines.as_json
+    return lines.as_coloured_text if os.isatty(descriptor) else lines.as_text
 
 
 def _trace_of(exc_info: Any) -> str | None:
@@ -188,7 +188,7 @@ def _trace_of(exc_info: Any) -> str | None:
         exc_info = sys.exc_info()
     if exc_info[1] is None:
         return None
-    return "".join(traceback.format_exception(*exc_info))[-log_lines.LONGEST_TRACE :]
+    return "".join(traceback.format_exception(*exc_info))[-lines.LONGEST_TRACE :]
 
 
 logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()

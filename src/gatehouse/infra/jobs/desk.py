@@ -9,7 +9,7 @@ from sqlalchemy import CursorResult, Row, RowMapping, delete, func, select, upda
 
 from gatehouse.core import clock
 from gatehouse.infra import db
-from gatehouse.infra.outbox import PERIODIC, OutboxEntry, State
+from gatehouse.infra.jobs.outbox import PERIODIC, OutboxEntry, State
 
 KEPT_WHEN_DONE = timedelta(days=7)
 BATCH = 1_000

@@ -13,7 +13,7 @@ from typing import cast
 
 from flask import Flask, current_app
 
-from gatehouse.infra.blobs import (
+from gatehouse.infra.storage.blobs import (
     Blob,
     Patience,
     SignedUpload,
@@ -24,7 +24,7 @@ from gatehouse.infra.blobs import (
     check_names,
     check_upload,
 )
-from gatehouse.infra.storage_local import LocalStorage, UploadExists, UploadUrlInvalid, WrongLength
+from gatehouse.infra.storage.local import LocalStorage, UploadExists, UploadUrlInvalid, WrongLength
 from gatehouse.settings import Settings, SettingsError
 
 __all__ = [
@@ -147,7 +147,7 @@ def _azure(settings: Settings) -> Storage:
     """Return Azure Blob Storage, by a package that only those need who use it."""
     assert settings.azure_storage_connection_string is not None
     try:
-        module = import_module("gatehouse.infra.storage_azure")
+        module = import_module("gatehouse.infra.storage.azure")
     except ImportError:
         raise SettingsError(
             ["STORAGE: azure needs azure-storage-blob (pip install -r requirements-azure.txt)"]

@@ -20,9 +20,9 @@ from sqlalchemy import MetaData, event
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from gatehouse.core.errors import Refusal
-from gatehouse.infra import engines
-from gatehouse.infra.columns import Id, Json, Key, UtcDateTime
-from gatehouse.infra.engines import Reader, is_sqlite, upsert, violated
+from gatehouse.infra.db import engines
+from gatehouse.infra.db.columns import Id, Json, Key, UtcDateTime
+from gatehouse.infra.db.engines import Reader, is_sqlite, upsert, violated
 from gatehouse.settings import Settings
 
 __all__ = [
@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 # Found from any working directory.
-MIGRATIONS = Path(__file__).resolve().parents[3] / "migrations"
+MIGRATIONS = Path(__file__).resolve().parents[4] / "migrations"
 
 metadata = MetaData(
     naming_convention={

@@ -4,7 +4,7 @@ import redis
 from limits.storage import RedisStorage, Storage
 from limits.storage.base import SlidingWindowCounterSupport
 
-from gatehouse.infra.counters import LocalCounters, Reading
+from gatehouse.infra.limits.counters import LocalCounters, Reading
 from gatehouse.infra.redis import ERRORS, Breaker
 
 # Another strategy would read the same keys another way.

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from flask import Flask
 
-from gatehouse.infra import job_celery
+from gatehouse.infra.jobs import distributed
 from gatehouse.infra.logs import logger
 
 MOST_WAITING = 1000
@@ -26,7 +26,7 @@ class JobMessages(threading.Thread):
 
     def __init__(self, app: Flask) -> None:
         super().__init__(name="job-messages", daemon=True)
-        self._celery = job_celery.make(
+        self._celery = distributed.make(
             app.config["SETTINGS"],
             socket_timeout=SOCKET_SECONDS,
             socket_connect_timeout=SOCKET_SECONDS,
@@ -62,7 +62,7 @@ class JobMessages(threading.Thread):
 
     def _send(self, entry_id: UUID) -> None:
         try:
-            job_celery.publish(self._celery, entry_id, retry=False)
+            distributed.publish(self._celery, entry_id, retry=False)
         except Exception as error:  # whatever a broker that is away makes of it
             if not self._is_away:
                 logger.warning("job_broker_away", error=type(error).__name__)

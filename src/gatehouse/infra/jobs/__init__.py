@@ -17,18 +17,9 @@ from uuid import UUID
 
 from flask import Flask, current_app
 
-from gatehouse.infra import db, metrics, outbox, outbox_measures
-from gatehouse.infra.job_runner import (
-    REGISTRY,
-    Job,
-    Permanent,
-    Registry,
-    TryLater,
-    run_due,
-)
-from gatehouse.infra.job_thread import prepare, start_thread, stop_thread, wake
-from gatehouse.infra.outbox import OutboxEntry, State
-from gatehouse.infra.outbox_desk import (
+from gatehouse.infra import db, metrics
+from gatehouse.infra.jobs import measures, outbox
+from gatehouse.infra.jobs.desk import (
     counts,
     forget,
     forget_naming,
@@ -42,6 +33,16 @@ from gatehouse.infra.outbox_desk import (
     retry,
     rows_of,
 )
+from gatehouse.infra.jobs.outbox import OutboxEntry, State
+from gatehouse.infra.jobs.runner import (
+    REGISTRY,
+    Job,
+    Permanent,
+    Registry,
+    TryLater,
+    run_due,
+)
+from gatehouse.infra.jobs.thread import prepare, start_thread, stop_thread, wake
 
 __all__ = [
     "OutboxEntry",
@@ -72,7 +73,7 @@ def init_app(app: Flask) -> None:
     """Let `app` have work for later; starts no thread."""
     app.extensions[REGISTRY] = Registry()
     prepare(app)
-    metrics.of(app).ask("outbox", outbox_measures.GAUGES, outbox_measures.read)
+    metrics.of(app).ask("outbox", measures.GAUGES, measures.read)
     declare(app, {}, {"outbox.purge": (timedelta(hours=1), purge)})
 
 

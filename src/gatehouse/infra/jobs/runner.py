@@ -17,10 +17,11 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from gatehouse.core import clock
-from gatehouse.infra import db, outbox
-from gatehouse.infra.log_lines import finished
+from gatehouse.infra import db
+from gatehouse.infra.jobs import outbox
+from gatehouse.infra.jobs.outbox import Claim, OutboxEntry, State
 from gatehouse.infra.logs import logger
-from gatehouse.infra.outbox import Claim, OutboxEntry, State
+from gatehouse.infra.logs.lines import finished
 
 Job = Callable[[dict[str, Any], UUID], Any]
 

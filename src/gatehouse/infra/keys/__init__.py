@@ -8,9 +8,10 @@ from time import monotonic
 from flask import Flask, current_app
 from sqlalchemy.exc import SQLAlchemyError
 
-from gatehouse.infra import key_file, key_table, secrets
-from gatehouse.infra.key_set import KeySet, NoSigningKey, SigningKey, VerifyingKey
-from gatehouse.infra.key_table import (
+from gatehouse.infra import secrets
+from gatehouse.infra.keys import key_file, key_table
+from gatehouse.infra.keys.key_set import KeySet, NoSigningKey, SigningKey, VerifyingKey
+from gatehouse.infra.keys.key_table import (
     PUBLISHED_AHEAD,
     KeyInfo,
     LastSigningKey,
