@@ -19,6 +19,9 @@ ARGS ?=
 # Parallel test processes; 0 runs in one process (for a debugger).
 JOBS ?= auto
 
+# Where the services live that the benchmark compares with.
+PEERS := build/peers
+
 export PYTHONPATH := src
 unexport VIRTUAL_ENV
 
@@ -50,6 +53,15 @@ test-full: $(VENV)/full.lock  ## Test everything but the trials: fuzzing, large 
 .PHONY: trial
 trial: $(VENV)/full.lock  ## Run one trial: make trial NAME=kill_workers (without NAME: list them)
 	@$(BIN)/python trials $(NAME) $(ARGS)
+
+##@ Measure
+.PHONY: bench
+bench: $(VENV)/dev.lock $(PEERS)/lock  ## Measure beside the peers; writes docs/benchmark.md (at most 30 minutes)
+	@$(BIN)/python -m bench $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: $(VENV)/dev.lock $(PEERS)/lock  ## The same in small, printed only (at most 3 minutes)
+	@$(BIN)/python -m bench --quick $(ARGS)
 
 ##@ Check
 .PHONY: check
@@ -105,6 +117,7 @@ lock: $(VENV)/dev.lock  ## Lock the dependencies anew, with hashes (UPGRADE=1: t
 	$(LOCK) $(if $(UPGRADE),--upgrade) requirements-dev.in -o requirements-dev.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) requirements-full.in -o requirements-full.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) requirements-azure.in -o requirements-azure.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) bench/requirements.in -o bench/requirements.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --no-deps requirements-servers.in -o requirements-servers.txt
 
 .PHONY: clean
@@ -132,6 +145,12 @@ $(VENV)/dev.lock: requirements-dev.txt | $(BIN)/python
 
 $(VENV)/full.lock: requirements-full.txt $(VENV)/dev.lock
 	@cmp -s $< $@ || $(call install,$<)
+	@cp $< $@
+
+$(PEERS)/lock: bench/requirements.txt $(VENV)/dev.lock
+	@cmp -s $< $@ || { rm -rf $(PEERS) && mkdir -p $(dir $(PEERS)) && $(BIN)/python -m venv --without-pip $(PEERS) && \
+		echo "Installing $< into $(PEERS) ..." && \
+		$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python --require-hashes -r $<; }
 	@cp $< $@
 
 install = { echo "Installing $(1) into $(VENV) ..." && \

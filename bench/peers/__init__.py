@@ -1,0 +1,1 @@
+"""The services that Gatehouse is compared with, written as their communities do."""
