@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, exists, or_, select, text
+from sqlalchemy import Connection, Row, Select, exists, or_, select
 
 from gatehouse import roles, sessions, users
 from gatehouse.cli.failures import Failed
@@ -122,14 +122,8 @@ def _after(statement: Select[Any], found: list[Row[Any]]) -> Select[Any]:
 def _patient_reader() -> Iterator[Connection]:
     """Give a reading connection whose statements may take longer than those of a request."""
     with db.reader.engine.connect() as connection:
-        if db.is_sqlite():
-            yield connection
-            return
-        connection.execute(text(f"SET statement_timeout = '{_PATIENCE_SECONDS}s'"))
-        try:
-            yield connection
-        finally:
-            connection.execute(text("RESET statement_timeout"))
+        db.patient(connection, seconds=_PATIENCE_SECONDS)
+        yield connection
 
 
 def _these(rows: Sequence[Row[Any]]) -> str:

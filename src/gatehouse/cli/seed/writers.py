@@ -7,8 +7,6 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import text
-
 from gatehouse.cli.failures import Failed
 from gatehouse.cli.seed.people import Person
 from gatehouse.infra import db
@@ -69,9 +67,9 @@ class Copy:
         """Copy the lines of both tables in."""
         session = db.session
         # The limits of a request are not those of a load of rows.
-        session.execute(text("SET LOCAL statement_timeout = 0"))
+        db.patient(session.connection())
         # The driver below SQLAlchemy, in the transaction of the unit.
-        driver: Any = session.connection().connection.driver_connection
+        driver: Any = session.connection().connection.dbapi_connection
         try:
             for (table, columns), lines in zip(_TABLES, prepared, strict=True):
                 with (

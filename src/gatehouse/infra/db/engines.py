@@ -7,6 +7,7 @@ holds one connection and the pool is the queue.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from typing import Any, cast
 
 import orjson
@@ -91,6 +92,9 @@ def install(app: Flask, *, writer: Engine, settings: Settings) -> None:
         for engine in (writer, primary):
             event.listen(engine, "connect", _prepare_sqlite)
         event.listen(writer, "begin", _begin_immediate)
+    else:
+        for engine in {writer, primary, replica}:
+            _postgresql().listen(engine, settings)
 
 
 def measure(app: Flask, *, writer: Engine) -> None:
@@ -118,6 +122,15 @@ def is_sqlite() -> bool:
 def upsert(table: Any) -> Any:
     """Return an INSERT into `table` that knows ON CONFLICT in the present database's dialect."""
     return (sqlite.insert if is_sqlite() else postgresql.insert)(table)
+
+
+def patient(connection: Connection, *, seconds: int = 0) -> None:
+    """Let statements of a command take longer than those of a request; 0 is as long as they need.
+
+    SQLite's time-outs are about waiting, never about a statement that runs.
+    """
+    if not is_sqlite():
+        _postgresql().patient(connection, seconds=seconds)
 
 
 def dispose(app: Flask) -> None:
@@ -157,6 +170,11 @@ def _reader_engine(url: str, settings: Settings) -> Engine:
     )
 
 
+def _postgresql() -> Any:
+    """Return the module that needs a driver, which SQLite does without."""
+    return import_module("gatehouse.infra.db.postgresql")
+
+
 def _options(settings: Settings) -> dict[str, Any]:
     options: dict[str, Any] = {
         "poolclass": QueuePool,
@@ -174,15 +192,7 @@ def _options(settings: Settings) -> dict[str, Any]:
             "check_same_thread": False,
         }
     else:
-        statement = int(settings.db_statement_timeout_seconds * 1000)
-        lock = int(settings.db_lock_timeout_seconds * 1000)
-        options["connect_args"] = {
-            "connect_timeout": 2,
-            "options": (
-                f"-c statement_timeout={statement} -c lock_timeout={lock} -c timezone=UTC"
-                f" -c idle_in_transaction_session_timeout={statement * 5}"
-            ),
-        }
+        options["connect_args"] = _postgresql().options(settings)
     return options
 
 

@@ -1,0 +1,123 @@
+"""PostgreSQL's connections here: they do not wait for ever, and nobody queues before a shut door.
+
+`statement_timeout` is kept by the server, so it needs one that runs and can be reached. From a
+stopped machine or through a cut line no answer comes at all, which only the client's own clock
+can tell.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, cast
+
+import psycopg
+from psycopg.abc import PQGen
+from sqlalchemy import Connection, Engine, event, text
+
+from gatehouse.settings import Settings
+
+# The server gives up first, as long as it can: then the connection stays good.
+MARGIN_SECONDS = 0.5
+CONNECT_SECONDS = 2
+# Nobody asks again for so long after an attempt to connect that failed.
+PAUSE_SECONDS = 0.25
+
+
+class NoAnswer(psycopg.OperationalError):
+    """No answer came in time. Whether the server did what it was told is not known."""
+
+
+class Door:
+    """Where connections to one server are opened; while it is away, one at a time tries.
+
+    A hundred threads, each waiting until its own attempt times out, would leave none for the
+    requests that need no database.
+    """
+
+    def __init__(self) -> None:
+        self._shut_until: float | None = None
+        self._trying = threading.Lock()
+
+    def shut(self) -> None:
+        """Remember that the server did not answer."""
+        self._shut_until = time.monotonic() + PAUSE_SECONDS
+
+    def open(self, connect: Callable[[], "PromptConnection"]) -> "PromptConnection":
+        """Return a connection, or raise OperationalError, at once where others failed just now."""
+        if self._shut_until is None:
+            return self._attempt(connect)
+        if time.monotonic() < self._shut_until or not self._trying.acquire(blocking=False):
+            raise psycopg.OperationalError("the server did not answer a moment ago")
+        try:
+            return self._attempt(connect)
+        finally:
+            self._trying.release()
+
+    def _attempt(self, connect: Callable[[], "PromptConnection"]) -> "PromptConnection":
+        try:
+            connection = connect()
+        except psycopg.OperationalError:
+            self.shut()
+            raise
+        self._shut_until = None
+        return connection
+
+
+class PromptConnection(psycopg.Connection[Any]):
+    """A connection that gives up when its server does not answer within `patience_seconds`."""
+
+    patience_seconds: float | None = None
+    door: Door
+
+    def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:
+        """Wait for what every call of the driver waits for here; raise `NoAnswer` if too long."""
+        try:
+            return super().wait(gen, interval, timeout or self.patience_seconds)
+        except psycopg.OperationalError as error:
+            if error.sqlstate is not None or self.closed:
+                raise  # the server said it, or the connection was lost
+            # What it would still say belongs to a question that nobody asks any more.
+            self.close()
+            self.door.shut()
+            raise NoAnswer("the server did not answer in time") from None
+
+
+def listen(engine: Engine, settings: Settings) -> None:
+    """Let an engine open connections of this kind."""
+    door = Door()
+    patience = settings.db_statement_timeout_seconds + MARGIN_SECONDS
+
+    def connect(_dialect: Any, _record: Any, words: list[Any], named: dict[str, Any]) -> Any:
+        connection = door.open(lambda: PromptConnection.connect(*words, **named))
+        connection.door, connection.patience_seconds = door, patience
+        return connection
+
+    event.listen(engine, "do_connect", connect)
+
+
+def options(settings: Settings) -> dict[str, Any]:
+    """Return what the driver is told about a connection."""
+    statement = settings.db_statement_timeout_seconds * 1000
+    lock = settings.db_lock_timeout_seconds * 1000
+    return {
+        "connect_timeout": CONNECT_SECONDS,
+        # An idle connection whose other end has silently gone is found before somebody uses it.
+        "keepalives_idle": 30,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "options": (
+            f"-c statement_timeout={statement} -c lock_timeout={lock} -c timezone=UTC"
+            f" -c idle_in_transaction_session_timeout={statement * 5}"
+        ),
+    }
+
+
+def patient(connection: Connection, *, seconds: int = 0) -> None:
+    """Let statements of a command take longer than those of a request; 0 is as long as they need.
+
+    The connection leaves its pool, and is closed once it has been used.
+    """
+    connection.detach()
+    driver = cast(PromptConnection, connection.connection.dbapi_connection)
+    connection.execute(text(f"SET statement_timeout = '{seconds}s'"))
+    driver.patience_seconds = seconds + MARGIN_SECONDS if seconds else None
