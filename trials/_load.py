@@ -18,7 +18,9 @@ from itertools import pairwise
 
 from tests.support.answers import OverNetwork
 from tests.support.api import PASSWORD, Api, new_email
+from tests.support.started import ADMIN, Started
 from trials._asked import Asked, Connection
+from trials._shared import Report
 
 # What a service under this load is started with: limits are not what it is about.
 SETTINGS = {
@@ -29,6 +31,7 @@ SETTINGS = {
     "TRUSTED_PROXIES": "127.0.0.0/8",
 }
 MIX = {"read": 70, "change": 15, "sign-up": 5, "log-in": 5, "health": 5}
+WRITES = ("change", "sign-up", "log-in")
 
 
 @dataclass(slots=True)
@@ -50,7 +53,7 @@ class Load:
     ) -> None:
         self.answers: list[Asked] = []
         self.skipped = 0  # requests whose time came while every client waited for an answer
-        self._url, self._rate, self._mix = url, rate, mix
+        self._url, self._rate, self.mix = url, rate, mix
         self._made: list[tuple[str, str]] = []
         self._maybe_made: list[str] = []
         self._lock = threading.Lock()
@@ -126,8 +129,7 @@ class Load:
 
     def acknowledged(self) -> Counter[str]:
         """Return how many writes of each kind were acknowledged."""
-        writes = ("change", "sign-up", "log-in")
-        return Counter(a.kind for a in list(self.answers) if a.kind in writes and a.is_good)
+        return Counter(a.kind for a in list(self.answers) if a.kind in WRITES and a.is_good)
 
     def _account(self) -> Account:
         person = Api(self._transport).sign_up()
@@ -148,7 +150,7 @@ class Load:
             return self._due
 
     def _work(self, account: Account) -> None:
-        kinds, weights = list(self._mix), list(self._mix.values())
+        kinds, weights = list(self.mix), list(self.mix.values())
         connection = Connection(self._url)
         number = 0
         while not self._stopping.wait(max(0, self._next() - time.monotonic())):
@@ -216,3 +218,28 @@ def gap(answers: Iterable[Asked]) -> float:
     """Return the longest time between two good answers."""
     ends = sorted(asked.at + asked.seconds for asked in answers if asked.is_good)
     return max((later - earlier for earlier, later in pairwise(ends)), default=0)
+
+
+def wait_for(load: Load, moment: float) -> float:
+    """Return the seconds from a moment until reads and changes were answered well again."""
+    limit = moment + 60
+    while math.isinf(seconds := load.recovered(moment)) and time.monotonic() < limit:
+        time.sleep(0.05)
+    return seconds
+
+
+def promise(report: Report, load: Load, program: Started, *, name: str = "") -> None:
+    """Report what no fault may cause: lost or half-made writes, and false answers."""
+    admin = program.client.log_in(ADMIN["ADMIN_EMAIL"], ADMIN["ADMIN_PASSWORD"])
+    acknowledged = load.acknowledged()
+    has_worked = all(acknowledged[kind] for kind in load.mix if kind in WRITES)
+    written = ", ".join(f"{kind}: {count:,}" for kind, count in sorted(acknowledged.items()))
+    report.figure(f"{name}acknowledged writes", written)
+    for what, found in (
+        ("acknowledged writes lost", load.lost(admin)),
+        ("half-made accounts", load.torn()),
+        ("wrong answers", load.wrong),
+    ):
+        for text in found[:5]:
+            print(f"{name}{what}: {text}")
+        report.promise(f"{name}{what}", len(found), "0", is_kept=not found and has_worked)

@@ -34,6 +34,14 @@ class Report:
         self._is_kept &= is_kept
         self._rows.append((what, _text(value), wanted, "PASS" if is_kept else "FAIL"))
 
+    def at_most(self, what: str, seconds: float, limit: float) -> None:
+        """Promise that something takes so many seconds at most."""
+        self.promise(what, f"{seconds:.2f}", f"<= {limit:g}", is_kept=seconds <= limit)
+
+    def every(self, what: str, kept: int, total: int) -> None:
+        """Promise something about each one of several."""
+        self.promise(what, f"{kept:,} of {total:,}", "all", is_kept=kept == total > 0)
+
     def end(self) -> int:
         """Print the table and the verdict; return 0 if every promise was kept, else 1."""
         widths = [max(len(row[column]) for row in self._rows) for column in range(3)]

@@ -19,7 +19,6 @@ from trials import _load, _shared
 CLIENTS, RATE = 8, 60
 MIX = {"sign-up": 2, "log-in": 2, "change": 6, "read": 2}
 RESPAWN_SECONDS = 1.0
-SHOWN = 5
 
 
 def kill_one(program: Started, wanted: int) -> tuple[float, float]:
@@ -47,29 +46,16 @@ def trial(report: _shared.Report, name: str, arguments: argparse.Namespace, **st
     with tempfile.TemporaryDirectory() as home:
         settings = {**ADMIN, **_load.SETTINGS, "WORKERS": str(workers), **stores}
         with started.serving(Path(home), **settings) as program:
-            url = f"http://127.0.0.1:{program.port}"
             pauses = []
-            with _load.running(url, clients=CLIENTS, rate=RATE, mix=MIX) as load:
+            with _load.running(program.url, clients=CLIENTS, rate=RATE, mix=MIX) as load:
                 for _ in range(arguments.kills):
                     time.sleep(random.uniform(0.4, 1.6) * arguments.pause)
                     pauses.append(kill_one(program, workers))
             master_lives = program.process.poll() is None
-            admin = program.client.log_in(ADMIN["ADMIN_EMAIL"], ADMIN["ADMIN_PASSWORD"])
-            missing, halves = load.lost(admin), load.torn()
-    for text in [*missing[:SHOWN], *halves[:SHOWN], *load.wrong[:SHOWN]]:
-        print(f"{name}: {text}")
+            _load.promise(report, load, program, name=f"{name}: ")
     report.figure(f"{name}: workers killed", arguments.kills)
-    acknowledged = load.acknowledged()
-    for what, count in sorted(acknowledged.items()):
-        report.figure(f"{name}: acknowledged: {what}", count)
     unanswered = sum(not asked.status for asked in load.answers)
     report.figure(f"{name}: requests without an answer", unanswered)
-    has_worked = all(acknowledged[what] for what in ("change", "log-in", "sign-up"))
-    report.promise(
-        f"{name}: acknowledged writes lost", len(missing), "0", is_kept=not missing and has_worked
-    )
-    report.promise(f"{name}: half-made accounts", len(halves), "0", is_kept=not halves)
-    report.promise(f"{name}: wrong answers", len(load.wrong), "0", is_kept=not load.wrong)
     respawns, answers = (sorted(column) for column in zip(*pauses, strict=True))
     median = respawns[len(respawns) // 2]
     report.promise(

