@@ -6,8 +6,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ PARTS: dict[str, Callable[[Run], None]] = {
     "embedded": weight.embedded,
     "flood": flood.flood,
 }
+QUICK = ("w1", "w2", "w3", "w5", "w6", "memory", "start")
 MADE = ROOT / "build" / "bench"
 
 
@@ -42,20 +44,19 @@ def main() -> int:
     began = time.monotonic()
     with ExitStack() as stack:
         run = prepared(plan(given), stack)
-        for name, part in PARTS.items():
-            if run.wants(name):
-                say(f"{name}: {(part.__doc__ or '').splitlines()[0]}")
-                part(run)
+        for name in run.plan.parts:
+            say(f"{name}: {(PARTS[name].__doc__ or '').splitlines()[0]}")
+            PARTS[name](run)
         facts = {
             "machine": machine.describe(),
             "database": data.settings(run.databases.create()),
             "servers": run.databases.labels,
             "speed": run.calibration.describe(),
             "titles": {name: one.title for name, one in run.services.items()},
-            "plan": {**vars_of(run.plan), "minutes": round((time.monotonic() - began) / 60, 1)},
+            "plan": {**asdict(run.plan), "minutes": round((time.monotonic() - began) / 60, 1)},
             "measures": run.measures,
         }
-    publish(facts, is_whole=not run.plan.only and not run.plan.is_quick)
+    publish(facts, is_whole=run.plan.is_whole)
     return 0
 
 
@@ -77,7 +78,7 @@ def publish(facts: dict[str, Any], *, is_whole: bool) -> None:
     say(f"{results}{f' and {page}' if is_whole else ''}")
 
 
-def arguments() -> argparse.Namespace:
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="less of everything: 3 minutes")
@@ -88,24 +89,34 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--patience", type=float, help="seconds of waiting and repeating while the machine is slow"
     )
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 def plan(given: argparse.Namespace) -> Plan:
-    """Return how much to measure: five rounds and a million people, unless told otherwise."""
-    rounds, seconds, many = (3, 2.0, 100_000) if given.quick else (5, 8.0, 1_000_000)
-    only = frozenset(filter(None, given.only.split(",")))
-    if unknown := only - PARTS.keys():
+    """Return how much to measure; what the command line says counts, then whether it is quick."""
+    parts = tuple(filter(None, given.only.split(","))) or (QUICK if given.quick else tuple(PARTS))
+    if unknown := set(parts) - PARTS.keys():
         raise SystemExit(f"there is no part {', '.join(sorted(unknown))}; {', '.join(PARTS)}")
-    return Plan(
-        rounds=given.rounds or rounds,
-        seconds=given.seconds or seconds,
+    usual = Plan(
+        rounds=2 if given.quick else 5,
+        seconds=2.0 if given.quick else 6.0,
+        login_rounds=1 if given.quick else 5,
+        login_seconds=5.0 if given.quick else 8.0,
         people=10_000,
-        many=given.many or many,
-        only=only,
-        is_quick=given.quick,
-        patience=given.patience if given.patience is not None else (20.0 if given.quick else 240.0),
+        many=30_000 if given.quick else 1_000_000,
+        parts=parts,
+        is_whole=not given.quick and parts == tuple(PARTS),
+        patience=10.0 if given.quick else 180.0,
     )
+    said = {
+        "rounds": given.rounds,
+        "login_rounds": given.rounds,
+        "seconds": given.seconds,
+        "login_seconds": given.seconds,
+        "many": given.many,
+        "patience": given.patience,
+    }
+    return replace(usual, **{name: value for name, value in said.items() if value is not None})
 
 
 def prepared(plan: Plan, stack: ExitStack) -> Run:
@@ -121,7 +132,7 @@ def prepared(plan: Plan, stack: ExitStack) -> Run:
     theirs = databases.create()
     data.fill_peers(theirs, people=plan.people)
     data.settle(ours.environment["DATABASE_URL"])
-    run = Run(plan, databases, machine.Calibration(), home, stack, patience=plan.patience)
+    run = Run(plan, databases, machine.Calibration(), home, stack, plan.patience)
     djangos = databases.create()
     data.fill_django(djangos, people=plan.people)
     known = [
@@ -131,16 +142,6 @@ def prepared(plan: Plan, stack: ExitStack) -> Run:
     ]
     run.services = {service.name: service for service in known}
     return run
-
-
-def vars_of(plan: Plan) -> dict[str, object]:
-    """Return what is told about a plan."""
-    return {
-        "rounds": plan.rounds,
-        "seconds": plan.seconds,
-        "people": plan.people,
-        "many": plan.many,
-    }
 
 
 if __name__ == "__main__":

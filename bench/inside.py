@@ -22,19 +22,32 @@ from gatehouse.users.schemas import UserFilters
 from gatehouse.web import cursors, pagination
 
 ORIGIN = Origin(address="10.9.0.1", user_agent="bench", request_id="bench")
+SUPPORT = "support"
+ADMINS = 50
 
 
 def tokens(count: int) -> dict[str, list[tuple[str, str]]]:
-    """Open sessions for people, and for as many whom it makes administrators."""
+    """Open sessions for people, and for as many who hold a role that may list and read all.
+
+    Few of them are administrators besides, so that there is a role that hardly anybody has.
+    """
     statement = select(users.c.id, users.c.email, users.c.session_epoch).where(users.c.is_active)
     # By name: not the first who came, as a list sorted by age would find them all together.
     rows = db.reader.rows(statement.order_by(users.c.email_folded).limit(2 * count))
     people, readers = rows[:count], rows[count:]
-    granted = {"role_id": roles.id_of("admin"), "granted_at": clock.now()}
     with db.unit():
-        if readers:
-            held = [{"user_id": row.id, **granted} for row in readers]
-            db.session.execute(insert(roles.UserRole), held)
+        role = roles.Role(name=SUPPORT, description="", permissions=["users:read", "audit:read"])
+        db.session.add(role)
+        db.session.flush()
+        held = [(role.id, row.id) for row in readers]
+        held += [(roles.id_of("admin"), row.id) for row in readers[:ADMINS]]
+        db.session.execute(
+            insert(roles.UserRole),
+            [
+                {"role_id": role_id, "user_id": user_id, "granted_at": clock.now()}
+                for role_id, user_id in held
+            ],
+        )
         return {"people": opened(people), "readers": opened(readers)}
 
 

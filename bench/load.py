@@ -21,12 +21,17 @@ _LUA = Path(__file__).with_name("wrk.lua")
 
 @dataclass(slots=True)
 class Result:
-    """What a service did in one round; times in milliseconds."""
+    """What a service did in one round; times in milliseconds.
+
+    `cpu` is what its processes computed for a request, in microseconds: it says how dear a request
+    is even where the machine had other things to do.
+    """
 
     requests: int
     rate: float | None = None
     p50: float | None = None
     p99: float | None = None
+    cpu: float | None = None
     failed: int = 0
     wrong: int = 0
     example: str = ""
@@ -47,7 +52,9 @@ def closed_loop(
         command += ["--duration", f"{seconds:.0f}s", "--timeout", "30s", "--script", str(_LUA)]
         command += [f"http://127.0.0.1:{running.port}/", "--"]
         command += [path, running.service.host, file.name, str(size)]
+        computed = running.processor_seconds()
         done = subprocess.run(command, capture_output=True, text=True, check=False)
+        computed = running.processor_seconds() - computed
     _, found, rest = done.stdout.partition("\nRESULT ")
     if not found:
         raise RuntimeError(f"wrk: {(done.stdout + done.stderr)[-1000:]}")
@@ -59,6 +66,7 @@ def closed_loop(
         rate=requests / microseconds * 1e6,
         p50=p50 / 1000,
         p99=p99 / 1000,
+        cpu=computed / max(requests, 1) * 1e6,
         failed=int(failed + sockets),
         wrong=int(wrong),
         example=example.strip(),

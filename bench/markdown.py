@@ -25,6 +25,11 @@ def milliseconds(value: float | None) -> str:
     return "" if value is None else f"{value:,.0f} ms" if value >= 100 else f"{value:.1f} ms"
 
 
+def microseconds(value: float | None) -> str:
+    """Return a time that was measured in microseconds."""
+    return "" if value is None else f"{value:,.0f} µs"
+
+
 def unit(value: float | None, name: str, *, digits: int = 1) -> str:
     """Return a figure with its unit."""
     return "" if value is None else f"{value:.{digits}f} {name}"

@@ -44,6 +44,10 @@ class Running:
         )
         return resident, share
 
+    def processor_seconds(self) -> float:
+        """Return how long all its processes have been computing."""
+        return sum(map(_shared.processor_seconds, (self.pid, *_shared.children(self.pid))))
+
     def resident(self) -> float:
         """Return what all workers hold together in MiB, at a cost that they do not feel."""
         return sum(map(_shared.resident, _shared.children(self.pid))) / _shared.MIB

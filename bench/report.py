@@ -63,11 +63,13 @@ def _rounds(figures: Figures) -> Iterator[str]:
         for service in figures.services(workload):
             found = figures.all(workload, service, "value" if service == "bcrypt" else "rate")
             if found:
-                p50, p99 = (figures.median(workload, service, name) for name in ("p50", "p99"))
+                names = "p50", "p99", "cpu"
+                p50, p99, cpu = (figures.median(workload, service, name) for name in names)
                 spread = f"{md.number(min(found))} to {md.number(max(found))}"
-                times = map(md.milliseconds, (p50, p99))
-                rows.append([f"{workload.upper()} {figures.title(service)}", spread, *times])
-    yield from md.table("Rounds and latencies", ["", "a second, by round", "p50", "p99"], rows)
+                cells = *map(md.milliseconds, (p50, p99)), md.microseconds(cpu)
+                rows.append([f"{workload.upper()} {figures.title(service)}", spread, *cells])
+    head = ["", "a second, by round", "p50", "p99", "processor time of the service a request"]
+    yield from md.table("Rounds and latencies", head, rows)
 
 
 def _stall(figures: Figures) -> Iterator[str]:
@@ -151,13 +153,15 @@ def _scale(figures: Figures) -> Iterator[str]:
 
 def _surroundings(figures: Figures) -> Iterator[str]:
     facts, plan = figures.facts, figures.facts["plan"]
-    rounds = f"{plan['rounds']} rounds of {plan['seconds']:g} s, {plan['minutes']} minutes in all"
+    rounds = (
+        "{rounds} rounds of {seconds:g} s, with log-ins {login_rounds} of {login_seconds:g} s; "
+    )
     steady = "median {median:.2f} of the best moment, worst {worst:.2f}"
     rows: list[md.Cells] = [
         *facts["machine"].items(),
         ("servers", ", ".join(facts["servers"])),
         ("PostgreSQL", ", ".join(f"{name} {value}" for name, value in facts["database"].items())),
-        ("measured", rounds),
+        ("measured", f"{rounds.format_map(plan)}{plan['minutes']} minutes in all"),
         ("speed of the cores", steady.format_map(facts["speed"])),
     ]
     yield from md.table("Machine and versions", ["", ""], rows)

@@ -15,23 +15,23 @@ from bench.machine import Calibration
 from bench.processes import Running, serving
 from bench.services import Service
 
-# Waiting for a quiet moment, and repeating what was measured in a slow one, takes so long in all.
-PATIENCE_SECONDS = 240.0
 LONGEST_WAIT_SECONDS = 10.0
 ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured."""
+    """How much is measured; log-ins are few a second, and need longer to say anything."""
 
     rounds: int
     seconds: float
+    login_rounds: int
+    login_seconds: float
     people: int
     many: int
-    only: frozenset[str]
-    is_quick: bool
-    patience: float = PATIENCE_SECONDS
+    parts: tuple[str, ...]
+    is_whole: bool
+    patience: float
 
 
 @dataclass(slots=True)
@@ -43,10 +43,10 @@ class Run:
     calibration: Calibration
     home: Path
     stack: ExitStack
+    patience: float  # how long it may still wait for a quiet machine, or repeat, in seconds
     services: dict[str, Service] = field(default_factory=dict)
     running: dict[str, Running] = field(default_factory=dict)
     measures: list[dict[str, Any]] = field(default_factory=list)
-    patience: float = 0.0
     large: tuple[Running, Running, int, str] | None = None
 
     def start(self, *names: str) -> list[Running]:
@@ -61,10 +61,14 @@ class Run:
         return found
 
     def interleaved(
-        self, workload: str, contestants: dict[str, Callable[[], Result | float]]
+        self,
+        workload: str,
+        contestants: dict[str, Callable[[], Result | float]],
+        *,
+        rounds: int | None = None,
     ) -> None:
         """Measure each contestant in turn, round after round: A B C, A B C, ..."""
-        for number in range(self.plan.rounds):
+        for number in range(rounds or self.plan.rounds):
             for name, measure in contestants.items():
                 self.measure(workload, name, measure, number=number)
 
@@ -98,10 +102,6 @@ class Run:
         self.measures.append(record)
         say(f"  {workload} {service:<20} {summary(found)}")
         return record
-
-    def wants(self, name: str) -> bool:
-        """Tell whether a part was asked for."""
-        return not self.plan.only or name in self.plan.only
 
 
 def summary(found: dict[str, Any]) -> str:

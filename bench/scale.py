@@ -110,8 +110,9 @@ def _requests(running: Running, cursor: str) -> dict[str, Callable[[int], Reques
         "deep page": f"{PAGE}&cursor={cursor}",
         "search for a person": f"{PAGE}&q={email.partition('@')[0]}",
         "search for two letters": f"{PAGE}&q=an",
-        "people with a rare role": f"{PAGE}&role=admin",
-        "people with a common role": f"{PAGE}&role=user",
+        "role of 50 people": f"{PAGE}&role=admin",
+        "role of 1,000 people": f"{PAGE}&role=support",
+        "role of everybody": f"{PAGE}&role=user",
         "ledger": "/api/v1/audit-events?per_page=100",
         "ledger of a type": "/api/v1/audit-events?per_page=100&type=session.started",
     }

@@ -38,18 +38,18 @@ def page(run: Run) -> None:
 
 def log_in(run: Run) -> None:
     """W3: eight clients log in, beside what bcrypt alone could do on all cores."""
-    contestants = {"bcrypt": partial(machine.raw_bcrypt, run.plan.seconds)}
+    contestants = {"bcrypt": partial(machine.raw_bcrypt, run.plan.login_seconds)}
     for running in run.start("gatehouse", "fastapi", "flask"):
         contestants[running.service.name] = partial(_logged_in, run, running)
-    run.interleaved("w3", contestants)
+    run.interleaved("w3", contestants, rounds=run.plan.login_rounds)
 
 
 def sign_up(run: Run) -> None:
     """W4: eight clients sign up."""
-    contestants = {"bcrypt": partial(machine.raw_bcrypt, run.plan.seconds)}
+    contestants = {"bcrypt": partial(machine.raw_bcrypt, run.plan.login_seconds)}
     for running in run.start("gatehouse", "fastapi", "flask"):
         contestants[running.service.name] = partial(_signed_up, run, running)
-    run.interleaved("w4", contestants)
+    run.interleaved("w4", contestants, rounds=run.plan.login_rounds)
 
 
 def stall(run: Run) -> None:
@@ -58,8 +58,8 @@ def stall(run: Run) -> None:
     for running in run.start(*LOGGING_IN):
         idle[running.service.name] = partial(_alone, run, running)
         busy[running.service.name] = partial(_while_logging_in, run, running)
-    run.interleaved("w5_idle", idle)
-    run.interleaved("w5", busy)
+    run.interleaved("w5_idle", idle, rounds=run.plan.login_rounds)
+    run.interleaved("w5", busy, rounds=run.plan.login_rounds)
 
 
 def _asked(run: Run, running: Running, path: str) -> Result:
@@ -78,7 +78,7 @@ def _listed(run: Run, running: Running, path: str) -> Result:
 
 def _logged_in(run: Run, running: Running) -> Result:
     request = partial(_login, running)
-    result = load.loop(running, request, expected=200, seconds=run.plan.seconds)
+    result = load.loop(running, request, expected=200, seconds=run.plan.login_seconds)
     return checks.clean(result, running)
 
 
@@ -90,13 +90,13 @@ def _signed_up(run: Run, running: Running) -> Result:
         number = next(_numbers)
         return sign_up(f"newcomer{number}", address(number))
 
-    result = load.loop(running, request, expected=201, seconds=run.plan.seconds)
+    result = load.loop(running, request, expected=201, seconds=run.plan.login_seconds)
     return checks.clean(result, running)
 
 
 def _alone(run: Run, running: Running) -> Result:
     result = load.open_loop(
-        running, asking(running), per_second=OPEN_RATE, seconds=run.plan.seconds
+        running, asking(running), per_second=OPEN_RATE, seconds=run.plan.login_seconds / 2
     )
     return checks.clean(result, running)
 
@@ -108,7 +108,7 @@ def _while_logging_in(run: Run, running: Running) -> Result:
     clients.start()
     try:
         result = load.open_loop(
-            running, asking(running), per_second=OPEN_RATE, seconds=run.plan.seconds
+            running, asking(running), per_second=OPEN_RATE, seconds=run.plan.login_seconds
         )
     finally:
         logins = clients.stop()

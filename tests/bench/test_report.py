@@ -1,10 +1,12 @@
 """The report says what was measured, and changes nothing of the page beside it."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench import __main__ as bench
 from bench import report
 from bench.figures import Figures
 from tests.docs.pages import DOCS
@@ -17,14 +19,14 @@ def facts() -> dict[str, Any]:
     """Return three rounds of W1, one of them disturbed."""
     measures = [
         {"workload": "w1", "service": name, "round": number, "rate": rate * factor}
-        | {"p50": 1.0, "p99": 2.0}
+        | {"p50": 1.0, "p99": 2.0, "cpu": 3.0}
         for number, factor in enumerate((1.0, 0.1, 1.1))
         for name, rate in SERVICES.items()
     ]
     return {
         "measures": measures,
         "titles": {name: name.upper() for name in SERVICES},
-        "plan": {"rounds": 3, "seconds": 1.0, "minutes": 1, "people": 10_000, "many": 1_000_000},
+        "plan": asdict(bench.plan(bench.arguments([]))) | {"minutes": 1},
         "machine": {"cores": "2"},
         "servers": ["PostgreSQL"],
         "database": {"fsync": "off"},
@@ -36,7 +38,7 @@ def test_medians_and_ratios_are_shown(facts: dict[str, Any]) -> None:
     lines = report.text(facts).splitlines()
 
     assert "| W1 `GET /users/me` | 300 | 150 | 120 | 100 | 400 | **2.00** | 0.75 |" in lines
-    assert "| W1 GATEHOUSE | 30 to 330 | 1.0 ms | 2.0 ms |" in lines
+    assert "| W1 GATEHOUSE | 30 to 330 | 1.0 ms | 2.0 ms | 3 µs |" in lines
     assert "| speed of the cores | median 0.97 of the best moment, worst 0.90 |" in lines
 
 
