@@ -2,10 +2,12 @@
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
@@ -35,7 +37,7 @@ MADE = ROOT / "build" / "bench"
 
 
 def main() -> int:
-    """Run what was asked for; return 1 where something that it needs is missing."""
+    """Run what was asked for; return 1 where something is missing, or a part has failed."""
     given = arguments()
     if machine.wrk() is None:
         say("wrk is not installed; Debian and Ubuntu: apt install wrk")
@@ -43,10 +45,14 @@ def main() -> int:
     sys.setswitchinterval(0.0005)  # threads here time others: none may wait for its turn
     began = time.monotonic()
     with ExitStack() as stack:
-        run = prepared(plan(given), stack)
+        run, failed = prepared(plan(given), stack), list[str]()
         for name in run.plan.parts:
             say(f"{name}: {(PARTS[name].__doc__ or '').splitlines()[0]}")
-            PARTS[name](run)
+            try:
+                PARTS[name](run)
+            except Exception:  # the others are worth their time
+                traceback.print_exc()
+                failed.append(name)
         facts = {
             "machine": machine.describe(),
             "database": data.settings(run.databases.create()),
@@ -56,8 +62,10 @@ def main() -> int:
             "plan": {**asdict(run.plan), "minutes": round((time.monotonic() - began) / 60, 1)},
             "measures": run.measures,
         }
-    publish(facts, is_whole=run.plan.is_whole)
-    return 0
+    publish(facts, is_whole=run.plan.is_whole and not failed)
+    if failed:
+        say(f"failed: {', '.join(failed)}; docs/ is as it was")
+    return 1 if failed else 0
 
 
 def publish(facts: dict[str, Any], *, is_whole: bool) -> None:
@@ -145,4 +153,9 @@ def prepared(plan: Plan, stack: ExitStack) -> Run:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # Whoever ends it: what it started stops, and its databases go.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("interrupted")

@@ -127,12 +127,14 @@ def _flood(figures: Figures) -> Iterator[str]:
     shed = figures.median("flood_answers", "gatehouse", "shed_after_ms")
     idle, busy = (figures.median(name, "gatehouse", "p99") for name in ("flood_idle", "flood"))
     grown = figures.median("flood_growth", "gatehouse", "value")
+    late = sum(figures.all("flood", "gatehouse", "failed"))
     rows: list[md.Cells] = [
         ["answers, by round", shown],
         ["429 and 503 without `Retry-After`", without],
         ["time to a 429 or 503, median", md.milliseconds(shed)],
         ["`GET /users/me` p99 alone", md.milliseconds(idle)],
         ["`GET /users/me` p99 meanwhile", md.milliseconds(busy)],
+        ["`GET /users/me` without an answer", late],
         ["all workers grew by", md.unit(grown, "MiB")],
     ]
     head = ["2,000 log-ins offered in one second", ""]
