@@ -83,7 +83,7 @@ def gunicorn(python: str | Path, app: str, *options: str) -> list[str | Path]:
     """Return the command of a peer; the port is filled in when it starts."""
     return [
         *(python, "-m", "gunicorn", app, "--workers", str(WORKERS), *options),
-        *("--bind", "127.0.0.1:{port}", "--reuse-port", "--keep-alive", "75"),
+        *("--bind", "127.0.0.1:{port}", "--reuse-port", "--keep-alive", "75", "--timeout", "120"),
         *("--no-control-socket", "--log-level", "warning"),
         *(("--worker-tmp-dir", "/dev/shm") if Path("/dev/shm").is_dir() else ()),
     ]
