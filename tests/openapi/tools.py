@@ -45,23 +45,23 @@ def run(*command: str, cwd: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """The packages of node/package-lock.json, installed once in build/."""
+    """The packages of a package-lock.json, installed once in build/."""
 
     home: Path
 
     @classmethod
-    def installed(cls) -> "Node":
-        """Install them unless they are there; another process waits meanwhile."""
+    def installed(cls, folder: Path = HOME) -> "Node":
+        """Install those of a folder unless they are there; another process waits meanwhile."""
         if not shutil.which("npm"):
             lacking("no npm: install Node.js 20 or newer (Debian: apt install nodejs npm)")
-        lock = (HOME / "package-lock.json").read_bytes()
+        lock = (folder / "package-lock.json").read_bytes()
         home = ROOT / "build" / f"node-{hashlib.sha256(lock).hexdigest()[:12]}"
         home.mkdir(parents=True, exist_ok=True)
         with (home / ".lock").open("w") as busy:
             fcntl.flock(busy, fcntl.LOCK_EX)
             if not (home / ".installed").exists():
                 for name in ("package.json", "package-lock.json"):
-                    shutil.copyfile(HOME / name, home / name)
+                    shutil.copyfile(folder / name, home / name)
                 run(*INSTALL, cwd=home)
                 (home / ".installed").touch()
         return cls(home)

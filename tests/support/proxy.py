@@ -42,6 +42,12 @@ def configure(folder: Path, *, instances: tuple[int, int] = (8000, 8001)) -> int
     ):
         assert text.count(before)
         text = text.replace(before, after)
+    write(folder, text)
+    return port
+
+
+def write(folder: Path, text: str) -> Path:
+    """Write a whole configuration around what stands in `http`; return the folder."""
     kept = "".join(
         f"{name}_temp_path {folder}/{name};"
         for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -52,7 +58,7 @@ def configure(folder: Path, *, instances: tuple[int, int] = (8000, 8001)) -> int
         f"{user} pid {folder}/pid; error_log {folder}/nginx.log notice; events {{}}\n"
         f"http {{ access_log off; {kept}\n{text} }}"
     )
-    return port
+    return folder
 
 
 @contextmanager

@@ -1,0 +1,117 @@
+"""The processes of compose.yaml, started by hand behind nginx, and a story through all of them."""
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.deploy import by_hand, secrets
+from tests.deploy.by_hand import Composition
+from tests.support import mailbox, pictures, scraped, smtp_sink, uploads
+from tests.support.api import PASSWORD, Api, new_email
+from tests.support.databases import Database, PostgreSql
+from tests.support.proxied import ThroughNginx
+from tests.support.smtp_sink import Sink
+from tests.support.workers import READY
+
+ADMIN = "ada@example.org"
+ADMIN_PASSWORD = "seven green lanterns"
+ABOVE = ("users", "create", ADMIN, "--role", "super_admin", "--password-stdin", "--permanent")
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning"),
+]
+
+
+@pytest.fixture
+def sink() -> Sink:
+    """The mail that was sent."""
+    return Sink()
+
+
+@pytest.fixture
+def running(
+    templates: Callable[[str], Database], tmp_path: Path, sink: Sink
+) -> Iterator[Composition]:
+    """Everything that compose.yaml describes, in the order of its `depends_on`."""
+    by_hand.redis_program()
+    with ExitStack() as stack:
+        mail = stack.enter_context(smtp_sink.serving(sink))
+        url = stack.enter_context(templates(PostgreSql.name).copy(tmp_path))
+        one = Composition(tmp_path, stack, database_url=url, smtp_port=mail.port)
+        one.start(
+            "redis",
+            *("--port", str(one.redis_port), "--bind", "127.0.0.1", "--dir", str(tmp_path)),
+            ready=lambda: listens("127.0.0.1", one.redis_port),
+        )
+        one.run()
+        one.run("flask", *ABOVE, typed=ADMIN_PASSWORD)
+        for name in ("app-1", "app-2"):
+            one.start(name, ready=lambda name=name: one.is_healthy(name))
+        log = tmp_path / "worker.log"
+        one.start("worker", ready=lambda: READY in log.read_text())
+        one.start("beat")
+        one.start_nginx()
+        wait(lambda: listens(one.address("nginx"), one.port))
+        yield one
+
+
+def test_a_story_through_all_of_it(running: Composition, sink: Sink) -> None:
+    """R56: sign-up, mail by Celery, verification, log-in, list, picture, counters of both."""
+    transport = ThroughNginx(running.port, connect_to=running.address("nginx"), host=secrets.SITE)
+    client = Api(transport).at("127.0.0.9")
+    email = new_email()
+
+    user = client.post("/users", {"email": email, "password": PASSWORD}).expect(201).json
+    assert user["is_verified"] is False
+    wait(lambda: sink.ids(email))
+    (message,) = (one for one in sink.messages if one["To"] == email)
+    assert f"https://{secrets.SITE}/verify-email#token=" in mailbox.text(message)
+    token = link_token(mailbox.text(message))
+    body = {"token": token, "password": PASSWORD}
+    client.post("/auth/verify-email", body).expect(204)
+
+    person = client.log_in(email)
+    assert person.me()["is_verified"] is True
+    # What the person's sessions tell is the address that nginx saw, and not nginx.
+    (session,) = person.get("/auth/sessions").expect(200).json["sessions"]
+    assert session["address"] == "127.0.0.9"
+
+    admin = client.log_in(ADMIN, ADMIN_PASSWORD)
+    listed = admin.get("/users?total=true").expect(200).json
+    assert {one["email"] for one in listed["users"]} >= {email, ADMIN}
+    assert person.get("/users").status == 403
+
+    shown = uploads.put_avatar(person, pictures.PNG)
+    path = shown.removeprefix(f"https://{secrets.SITE}")
+    assert client.request("GET", path).expect(200).headers["Content-Type"] == "image/png"
+
+    key = (running.home / "secrets" / "metrics_token").read_text().strip()
+    told = scraped.read(client.bearing(key).request("GET", "/metrics").expect(200).content.decode())
+    assert told.total("api_requests_total") > 0
+    assert told.total("gatehouse_forwarded_headers_ignored_total") == 0
+    assert client.request("GET", "/metrics").status == 401
+    transport.close()
+
+
+def link_token(text: str) -> str:
+    """Return the token of the link in a mail."""
+    line = next(line for line in text.splitlines() if "#token=" in line)
+    return line.partition("#token=")[2].strip()
+
+
+def listens(address: str, port: int) -> bool:
+    """Tell whether somebody listens there."""
+    with socket.socket() as probe:
+        return probe.connect_ex((address, port)) == 0
+
+
+def wait(happens: Callable[[], object], seconds: float = 20) -> None:
+    """Wait until something is so."""
+    limit = time.monotonic() + seconds
+    while not happens():
+        assert time.monotonic() < limit
+        time.sleep(0.02)
