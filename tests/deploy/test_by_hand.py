@@ -3,23 +3,24 @@
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from uuid import uuid4
 
+import psycopg
 import pytest
 
-from tests.deploy import by_hand, secrets
+from tests.deploy import by_hand, page, secrets
 from tests.deploy.by_hand import Composition
 from tests.support import mailbox, pictures, scraped, smtp_sink, uploads
 from tests.support.api import PASSWORD, Api, new_email
-from tests.support.databases import Database, PostgreSql
+from tests.support.databases import named
 from tests.support.proxied import ThroughNginx
 from tests.support.smtp_sink import Sink
 from tests.support.workers import READY
 
 ADMIN = "ada@example.org"
 ADMIN_PASSWORD = "seven green lanterns"
-ABOVE = ("users", "create", ADMIN, "--role", "super_admin", "--password-stdin", "--permanent")
 pytestmark = [
     pytest.mark.full,
     pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning"),
@@ -33,22 +34,20 @@ def sink() -> Sink:
 
 
 @pytest.fixture
-def running(
-    templates: Callable[[str], Database], tmp_path: Path, sink: Sink
-) -> Iterator[Composition]:
+def running(postgres_url: str, tmp_path: Path, sink: Sink) -> Iterator[Composition]:
     """Everything that compose.yaml describes, in the order of its `depends_on`."""
     by_hand.redis_program()
     with ExitStack() as stack:
         mail = stack.enter_context(smtp_sink.serving(sink))
-        url = stack.enter_context(templates(PostgreSql.name).copy(tmp_path))
+        url = stack.enter_context(empty(postgres_url))
         one = Composition(tmp_path, stack, database_url=url, smtp_port=mail.port)
         one.start(
             "redis",
             *("--port", str(one.redis_port), "--bind", "127.0.0.1", "--dir", str(tmp_path)),
             ready=lambda: listens("127.0.0.1", one.redis_port),
         )
-        one.run()
-        one.run("flask", *ABOVE, typed=ADMIN_PASSWORD)
+        for words, typed in page.first_start():
+            one.run(*words, typed=typed)
         for name in ("app-1", "app-2"):
             one.start(name, ready=lambda name=name: one.is_healthy(name))
         log = tmp_path / "worker.log"
@@ -95,6 +94,18 @@ def test_a_story_through_all_of_it(running: Composition, sink: Sink) -> None:
     assert told.total("gatehouse_forwarded_headers_ignored_total") == 0
     assert client.request("GET", "/metrics").status == 401
     transport.close()
+
+
+@contextmanager
+def empty(server_url: str) -> Iterator[str]:
+    """Give the URL of a database in which nothing is."""
+    name = f"gatehouse_composed_{uuid4().hex[:8]}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(named("CREATE DATABASE {}", name))
+        try:
+            yield f"{server_url.rpartition('/')[0]}/{name}"
+        finally:
+            connection.execute(named("DROP DATABASE {} WITH (FORCE)", name))
 
 
 def link_token(text: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from gatehouse.settings import Settings, SettingsError
-from tests.deploy import composition, secrets
+from tests.deploy import composition, page, secrets
 from tests.deploy.secrets import SITE
 
 GIVEN = {"SITE": SITE, "MAIL_FROM": f"no-reply@{SITE}", "SMTP_HOST": "mail"}
@@ -124,6 +124,17 @@ def test_r115_what_was_made_is_taken_and_a_sample_is_not(tmp_path: Path) -> None
 def test_r115_without_its_variables_nothing_starts(name: str) -> None:
     with pytest.raises(composition.MissingVariableError, match=name):
         composition.read({key: value for key, value in GIVEN.items() if key != name})
+
+
+def test_the_page_names_what_is_there() -> None:
+    """Of `docker compose VERB [options] SERVICE…` the services, and there are such commands."""
+    verbs = {words[0] for words in page.commands()}
+    assert verbs == {"build", "run", "up", "ps"}
+    for verb, *words in page.commands():
+        named = [word for word in words if not word.startswith("-")]
+        named = named[:1] if verb == "run" else named
+        assert set(named) <= set(SERVICES), words
+    assert len(page.first_start()) == 3
 
 
 @pytest.mark.full

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 import threading
 import time
 from collections import Counter
@@ -78,7 +77,7 @@ def pool() -> urllib3.PoolManager:
 def test_replacing_instances_loses_nothing(
     templates: Callable[[str], Database], redis_url: str, tmp_path: Path
 ) -> None:
-    """R116: with the configuration of deploy/, stopped and started in place, no notice given."""
+    """R116, F12: with the configuration of deploy/, stopped and started in place, unannounced."""
     proxy.program()
     ports = (free_port(), free_port())
     with ExitStack() as stack:
@@ -94,7 +93,7 @@ def test_replacing_instances_loses_nothing(
         instances = {port: start(port) for port in ports}
         port = proxy.configure(tmp_path, instances=ports)
         stack.enter_context(proxy.running(tmp_path))
-        wait_for(port)
+        proxy.wait_for(port)
         load = Load(f"https://127.0.0.1:{port}")
         for number in range(REPLACEMENTS):
             time.sleep(0.5)
@@ -117,7 +116,7 @@ def test_nginx_alone_answers_as_the_service_does(tmp_path: Path) -> None:
     port = proxy.configure(tmp_path, instances=(free_port(), free_port()))
     with proxy.running(tmp_path), pool() as client:
         url = f"https://127.0.0.1:{port}"
-        wait_for(port)
+        proxy.wait_for(port)
         too_large = client.request("POST", f"{url}/api/v1/users", body=b"x" * 66_000)
         away = client.request("POST", f"{url}/api/v1/users", body=b"{}", headers=HEADERS)
         upload = client.request("PUT", f"{url}/uploads/avatars/a", body=b"x" * 5_242_880)
@@ -131,13 +130,3 @@ def test_nginx_alone_answers_as_the_service_does(tmp_path: Path) -> None:
         assert answer.headers["Content-Type"] == "application/problem+json"
         assert answer.headers["X-Request-ID"] == said["instance"]
     assert "Retry-After" in away.headers
-
-
-def wait_for(port: int) -> None:
-    """Wait until somebody listens."""
-    for _ in range(200):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError("nginx does not listen")

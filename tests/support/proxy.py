@@ -3,7 +3,9 @@
 import datetime
 import os
 import shutil
+import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +30,9 @@ def program() -> str:
     return nginx
 
 
-def configure(folder: Path, *, instances: tuple[int, int] = (8000, 8001)) -> int:
+def configure(
+    folder: Path, *, instances: tuple[int, int] = (8000, 8001), connections: int = 512
+) -> int:
     """Write the configuration for these two instances; return the port that speaks TLS."""
     certificate(folder)
     port = free_port()
@@ -42,11 +46,21 @@ def configure(folder: Path, *, instances: tuple[int, int] = (8000, 8001)) -> int
     ):
         assert text.count(before)
         text = text.replace(before, after)
-    write(folder, text)
+    write(folder, text, connections=connections)
     return port
 
 
-def write(folder: Path, text: str) -> Path:
+def wait_for(port: int) -> None:
+    """Wait until somebody listens."""
+    for _ in range(200):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise AssertionError("nginx does not listen")
+
+
+def write(folder: Path, text: str, *, connections: int = 512) -> Path:
     """Write a whole configuration around what stands in `http`; return the folder."""
     kept = "".join(
         f"{name}_temp_path {folder}/{name};"
@@ -55,7 +69,8 @@ def write(folder: Path, text: str) -> Path:
     # Its workers have to write below this folder, which is ours.
     user = "user root;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(
-        f"{user} pid {folder}/pid; error_log {folder}/nginx.log notice; events {{}}\n"
+        f"{user} pid {folder}/pid; error_log {folder}/nginx.log notice;\n"
+        f"worker_rlimit_nofile {4 * connections}; events {{ worker_connections {connections}; }}\n"
         f"http {{ access_log off; {kept}\n{text} }}"
     )
     return folder

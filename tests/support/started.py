@@ -15,7 +15,7 @@ from tests.servers import server
 from tests.support.answers import OverNetwork
 from tests.support.api import Api
 
-START_SECONDS = 60
+START_SECONDS = 120
 STOP_SECONDS = 40
 ADMIN = {"ADMIN_EMAIL": "admin@example.com", "ADMIN_PASSWORD": "a long password of an admin"}
 

@@ -14,7 +14,10 @@ QUICK = {
     "mail": ["--kills", "3", "--mails", "50"],
     "memory": ["--requests", "800"],
     "mutants": ["--only", "core/", "--tests", "core"],
+    "oversized": ["--clients", "20", "--rounds", "2"],
+    "replacement": ["--replacements", "2", "--hups", "1", "--requests", "600", "--rate", "60"],
     "seed": ["--users", "20000"],
+    "slow_clients": ["--clients", "200", "--seconds", "5", "--only", "nginx"],
     "timing": ["--samples", "60"],
 }
 
@@ -22,7 +25,7 @@ QUICK = {
 @pytest.mark.full
 @pytest.mark.parametrize("name", QUICK)
 def test_a_trial_passes_in_small(name: str, postgres_url: str, redis_url: str) -> None:
-    """F7, F9, F10, R44: a table of figures, a verdict, and an exit code."""
+    """F7, F9, F10, F12, F16, F17, R44, R97: a table of figures, a verdict, and an exit code."""
     servers = {"TEST_DATABASE_URL": postgres_url, "TEST_REDIS_URL": redis_url}
     done = subprocess.run(
         [sys.executable, "trials", name, *QUICK[name]],

@@ -13,6 +13,7 @@ from gatehouse.cli.doctor import (
     edge,
     files,
     mail,
+    pooler,
     replica,
     room,
     shared_counts,
@@ -37,6 +38,7 @@ _FIRST: dict[str, Look] = {
 # These read tables of this version.
 _IN_TABLES: dict[str, Look] = {
     "connections": connections.findings,
+    "pooler": pooler.findings,
     "keys": signing.findings,
     "tables": work.findings,
     "replica": replica.findings,

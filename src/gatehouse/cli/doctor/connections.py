@@ -13,7 +13,7 @@ _KEPT_FREE = 5
 @reading("connections")
 def findings() -> Findings:
     """Compare what this installation may open with what the server allows."""
-    if settings.is_sqlite:
+    if settings.is_sqlite or db.is_pooled():  # then the pooler has as many as it likes
         return
     readers, writers = settings.threads, max(1, settings.threads // 2)
     wanted = settings.workers * (readers + writers)

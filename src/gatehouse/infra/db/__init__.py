@@ -22,7 +22,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from gatehouse.core.errors import Refusal
 from gatehouse.infra.db import engines
 from gatehouse.infra.db.columns import Id, Json, Key, UtcDateTime
-from gatehouse.infra.db.engines import Reader, is_sqlite, patient, upsert, violated
+from gatehouse.infra.db.engines import Reader, is_pooled, is_sqlite, patient, upsert, violated
 from gatehouse.settings import Settings
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "after_commit",
     "init_app",
     "is_in_unit",
+    "is_pooled",
     "is_sqlite",
     "metadata",
     "patient",

@@ -119,6 +119,14 @@ def is_sqlite() -> bool:
     return engine.dialect.name == "sqlite"
 
 
+def is_pooled() -> bool:
+    """Tell whether a pooler stands before the present application's PostgreSQL."""
+    engine: Engine = current_app.extensions[EXTENSION]["reader"]
+    with engine.connect() as connection:
+        driver: Any = connection.connection.dbapi_connection
+        return not is_sqlite() and driver.prepare_threshold is None
+
+
 def upsert(table: Any) -> Any:
     """Return an INSERT into `table` that knows ON CONFLICT in the present database's dialect."""
     return (sqlite.insert if is_sqlite() else postgresql.insert)(table)

@@ -90,9 +90,21 @@ def listen(engine: Engine, settings: Settings) -> None:
     def connect(_dialect: Any, _record: Any, words: list[Any], named: dict[str, Any]) -> Any:
         connection = door.open(lambda: PromptConnection.connect(*words, **named))
         connection.door, connection.patience_seconds = door, patience
+        _prepare_nothing_behind_a_pooler(connection)
         return connection
 
     event.listen(engine, "do_connect", connect)
+
+
+def _prepare_nothing_behind_a_pooler(connection: PromptConnection) -> None:
+    """Let psycopg prepare no statement where PgBouncer may run the next one in another session.
+
+    A pooler shows itself by the process id that it gave the connection: the server has another.
+    """
+    row = connection.execute("SELECT pg_backend_pid()").fetchone()
+    connection.rollback()
+    if row != (connection.info.backend_pid,):
+        connection.prepare_threshold = None
 
 
 def options(settings: Settings) -> dict[str, Any]:
