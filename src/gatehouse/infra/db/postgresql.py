@@ -101,8 +101,9 @@ def _prepare_nothing_behind_a_pooler(connection: PromptConnection) -> None:
 
     A pooler shows itself by the process id that it gave the connection: the server has another.
     """
+    connection.autocommit = True  # no transaction, and one way there and back
     row = connection.execute("SELECT pg_backend_pid()").fetchone()
-    connection.rollback()
+    connection.autocommit = False
     if row != (connection.info.backend_pid,):
         connection.prepare_threshold = None
 
