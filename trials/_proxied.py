@@ -20,7 +20,13 @@ from trials._load import SETTINGS
 
 # As docs/deploying.md says for many slow clients; Debian's nginx.conf has 768.
 CONNECTIONS = 8192
-SHAPE = {"WORKERS": "2", "THREADS": "12", "JOBS": "off"}
+SHAPE = {
+    "WORKERS": "2",
+    "THREADS": "12",
+    "JOBS": "off",
+    # Each would take itself for the issuer of tokens.
+    "PUBLIC_URL": "https://accounts.example.org",
+}
 
 
 class Proxied:

@@ -20,6 +20,8 @@ WRONG = "a wrong Password of tests"
 LIMIT = 9
 SETTINGS = {
     "WORKERS": "2",
+    # Each would take itself for the issuer of tokens.
+    "PUBLIC_URL": "https://accounts.example.org",
     "THREADS": "12",
     "LIMITS": f"login_failures={LIMIT}/10minute",
 }
