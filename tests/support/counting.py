@@ -12,7 +12,7 @@ from flask import Flask
 from sqlalchemy import Engine, event
 
 from gatehouse.infra import db
-from gatehouse.infra.db import engines
+from gatehouse.infra.db import engines, prepared
 
 _FRAME = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
 
@@ -58,13 +58,21 @@ def counting(app: Flask) -> Iterator[Cost]:
     listeners += [(engine, "before_cursor_execute", statement) for engine in found]
     for target, name, function in listeners:
         event.listen(target, name, function)
-    send = redis.connection.Connection.send_packed_command
+    send, read = redis.connection.Connection.send_packed_command, prepared.Prepared.rows
 
     def counted(self: Any, *args: Any, **kwargs: Any) -> Any:
         cost.redis_calls += 1
         return send(self, *args, **kwargs)
 
-    with mock.patch.object(redis.connection.Connection, "send_packed_command", counted):
+    # Prepared statements pass the engine's events by.
+    def counted_rows(self: prepared.Prepared, engine: Engine, *args: Any) -> Any:
+        statement(None, None, str(self.statement), None, None, False)
+        return read(self, engine, *args)
+
+    with (
+        mock.patch.object(redis.connection.Connection, "send_packed_command", counted),
+        mock.patch.object(prepared.Prepared, "rows", counted_rows),
+    ):
         try:
             yield cost
         finally:

@@ -1,11 +1,10 @@
 """All SQL about logging in, and the one query that every authenticated request costs."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
 from gatehouse import guessing, roles, users
 from gatehouse.auth.access_tokens import AccessClaims
@@ -18,22 +17,18 @@ from gatehouse.sessions import Session
 from gatehouse.users import User
 
 # Built once: what is bound at each request is the session, the person and the time.
-_ACCESS = (
-    select(
-        *users.PUBLIC_COLUMNS,
-        Role.name.label("role_name"),
-        Role.permissions.label("role_permissions"),
-    )
+_ACCESS = db.Prepared(
+    select(*users.PUBLIC_COLUMNS, Role.name, Role.permissions)
     .select_from(Session)
     .join(User, User.id == Session.user_id)
     .outerjoin(UserRole, UserRole.user_id == User.id)
     .outerjoin(Role, Role.id == UserRole.role_id)
     .where(
-        Session.id == bindparam("session_id", type_=db.Id()),
-        User.id == bindparam("user_id", type_=db.Id()),
+        Session.id == db.parameter("session_id", db.Id()),
+        User.id == db.parameter("user_id", db.Id()),
         Session.revoked_at.is_(None),
-        Session.idle_expires_at > bindparam("now", type_=db.UtcDateTime()),
-        Session.expires_at > bindparam("now", type_=db.UtcDateTime()),
+        Session.idle_expires_at > db.parameter("now", db.UtcDateTime()),
+        Session.expires_at > db.parameter("now", db.UtcDateTime()),
         Session.epoch == User.session_epoch,
         User.is_active,
         User.deleted_at.is_(None),
@@ -46,13 +41,13 @@ def principal_of(claims: AccessClaims) -> Principal | None:
 
     Session, account, roles and their permissions come in one query, and never from a cache.
     """
-    rows = db.reader.rows(
+    rows = db.reader.tuples(
         _ACCESS,
         {"session_id": claims.session_id, "user_id": claims.user_id, "now": clock.now()},
     )
     if not rows:
         return None
-    held = [(row.role_name, row.role_permissions) for row in rows if row.role_name is not None]
+    held = [(name, permissions) for *_, name, permissions in rows if name is not None]
     return Principal(
         user_id=claims.user_id,
         session_id=claims.session_id,
@@ -60,7 +55,7 @@ def principal_of(claims: AccessClaims) -> Principal | None:
         permissions=roles.expand(held),
         auth_time=claims.auth_time,
         amr=claims.amr,
-        user=cast("Mapping[str, Any]", rows[0]._mapping),
+        user=dict(zip(users.PUBLIC_NAMES, rows[0], strict=False)),
     )
 
 

@@ -6,7 +6,7 @@ from gatehouse.feature import Feature
 from gatehouse.users.errors import EmailTaken, LastSuperAdmin, UserNotFound
 from gatehouse.users.models import User
 from gatehouse.users.names import fold_login_name
-from gatehouse.users.rendering import PUBLIC_COLUMNS, document, render
+from gatehouse.users.rendering import PUBLIC_COLUMNS, PUBLIC_NAMES, document, render
 from gatehouse.users.repository import by_id, by_login_name, found
 from gatehouse.users.routes import blp
 from gatehouse.users.schemas import Accepted, UserCreate, UserOut
@@ -40,6 +40,7 @@ from gatehouse.users.vocabulary import (
 
 __all__ = [
     "PUBLIC_COLUMNS",
+    "PUBLIC_NAMES",
     "Accepted",
     "EmailTaken",
     "LastSuperAdmin",

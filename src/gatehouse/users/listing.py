@@ -1,13 +1,13 @@
 """The SQL of the list of accounts: one statement a page, roles included, and one for a count."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
-    Select,
-    and_,
     bindparam,
     exists,
     false,
@@ -21,7 +21,9 @@ from gatehouse.core.text import fold
 from gatehouse.infra import db
 from gatehouse.roles import UserRole
 from gatehouse.users.models import users
+from gatehouse.users.rendering import PUBLIC_NAMES
 from gatehouse.users.repository import SHOWN
+from gatehouse.web import keyset, pagination
 
 _SORT_COLUMNS = {
     "created_at": users.c.created_at,
@@ -29,18 +31,27 @@ _SORT_COLUMNS = {
     "username": users.c.username_folded,
 }
 _LAST_CODE_POINT = 0x10FFFF
+_CREATED_AT = PUBLIC_NAMES.index("created_at")
+# Filters whose value is bound; all others are part of the statement.
+_BOUND = ("created_after", "created_before")
+Shape = tuple[tuple[str, Any], ...]
 
 
-def page(filters: Mapping[str, Any]) -> Select[Any]:
-    """Return the statement of the shown columns, and the one by which they are sorted."""
-    key = sort_keys(filters)[0]
-    extra = () if key is users.c.created_at else (key,)
-    return select(*SHOWN, *extra).where(*_conditions(filters))
+def page(filters: Mapping[str, Any], window: pagination.Window) -> Sequence[Sequence[Any]]:
+    """Return the shown columns of the accounts of a window, and those by which it is sorted."""
+    shape, values = _shape_of(filters)
+    begins, place = pagination.start(window, keys=2)
+    statement = _page(shape, window.limit + 1, begins)
+    rows = db.replica.tuples(statement, values | place)
+    position = _CREATED_AT if filters["sort"].endswith("created_at") else len(SHOWN)
+    return pagination.cut(rows, window, keys=lambda row: (row[position], row[0]))
 
 
-def count(filters: Mapping[str, Any]) -> Select[Any]:
-    """Return the statement that counts the accounts of a list."""
-    return select(func.count()).select_from(users).where(*_conditions(filters))
+def count(filters: Mapping[str, Any]) -> int:
+    """Return how many accounts a list has."""
+    shape, values = _shape_of(filters)
+    statement = select(func.count()).select_from(users).where(*_conditions(dict(shape)))
+    return int(db.replica.scalar(statement, values))
 
 
 def sort_keys(filters: Mapping[str, Any]) -> list[ColumnElement[Any]]:
@@ -48,60 +59,87 @@ def sort_keys(filters: Mapping[str, Any]) -> list[ColumnElement[Any]]:
     return [_SORT_COLUMNS[filters["sort"].lstrip("+-")], users.c.id]
 
 
-def is_descending(filters: Mapping[str, Any]) -> bool:
-    """Tell whether the largest comes first."""
-    return bool(filters["sort"].startswith("-"))
+@lru_cache(maxsize=64)
+def _page(shape: Shape, limit: int, start: keyset.Start) -> db.Prepared:
+    """Return the statement of a page, built once for all lists of a shape."""
+    wanted = dict(shape)
+    keys = sort_keys(wanted)
+    key = keys[0]
+    extra = () if key is users.c.created_at else (key,)
+    statement = select(*SHOWN, *extra).where(*_conditions(wanted))
+    is_descending = wanted["sort"].startswith("-")
+    return db.Prepared(
+        keyset.page(statement, keys, descending=is_descending, limit=limit, start=start)
+    )
 
 
-def _conditions(filters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+def _shape_of(filters: Mapping[str, Any]) -> tuple[Shape, dict[str, Any]]:
+    """Return what the statement of a list depends on, and the values that are bound to it."""
+    shape, values = dict(filters), {}
+    for name in _BOUND:
+        if name in filters:
+            shape[name], values[name] = True, filters[name]
+    if "role" in filters:
+        shape["role"] = roles.id_of(filters["role"])
+    if "q" in filters:
+        values["q"] = fold(filters["q"])
+        end = _after(values["q"])
+        shape["q"] = end is not None
+        if end is not None:
+            values["q_end"] = end
+    return tuple(sorted(shape.items())), values
+
+
+def _conditions(wanted: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     is_deleted = users.c.deleted_at.is_not(None)
     conditions: list[ColumnElement[bool]] = [
-        is_deleted if filters["deleted"] else users.c.deleted_at.is_(None)
+        is_deleted if wanted["deleted"] else users.c.deleted_at.is_(None)
     ]
     for name in ("is_active", "is_verified"):
-        if name in filters:
-            conditions.append(users.c[name].is_(filters[name]))
-    if "created_after" in filters:
-        conditions.append(users.c.created_at >= filters["created_after"])
-    if "created_before" in filters:
-        conditions.append(users.c.created_at < filters["created_before"])
-    if "role" in filters:
-        conditions.append(_has_role(filters["role"]))
-    if "q" in filters:
-        conditions.append(users.c.id.in_(_found(fold(filters["q"]))))
+        if name in wanted:
+            conditions.append(users.c[name].is_(wanted[name]))
+    moment = users.c.created_at
+    if "created_after" in wanted:
+        conditions.append(moment >= db.parameter("created_after", moment.type))
+    if "created_before" in wanted:
+        conditions.append(moment < db.parameter("created_before", moment.type))
+    if "role" in wanted:
+        conditions.append(_has_role(wanted["role"]))
+    if "q" in wanted:
+        conditions.append(users.c.id.in_(_found(is_bounded=wanted["q"])))
     return conditions
 
 
-def _has_role(name: str) -> ColumnElement[bool]:
-    """Return the condition that a person has a role.
+def _has_role(role_id: UUID | None) -> ColumnElement[bool]:
+    """Return the condition that a person has the role with this id.
 
     Written into the statement, its id lets PostgreSQL see whether few have it or nearly
     everybody; not knowing, it walks all people in search of three administrators.
     """
-    role_id = roles.id_of(name)
     if role_id is None:
         return false()
     known = bindparam(None, role_id, type_=db.Id(), literal_execute=True)
     return exists().where(UserRole.user_id == users.c.id, UserRole.role_id == known)
 
 
-def _found(prefix: str) -> CompoundSelect[Any]:
-    """Return the ids of accounts whose e-mail or username begins with `prefix`.
+def _found(*, is_bounded: bool) -> CompoundSelect[Any]:
+    """Return the ids of accounts whose e-mail or username begins with `q`.
 
     Two index ranges, found before anything is sorted: with OR, PostgreSQL may walk the index of
     the sort column instead, and discard most of the table on the way.
     """
     names = users.c.email_folded, users.c.username_folded
-    return union(*(select(users.c.id).where(_begins_with(name, prefix)) for name in names))
+    return union(*(select(users.c.id).where(*_range(name, is_bounded)) for name in names))
 
 
-def _begins_with(column: ColumnElement[Any], prefix: str) -> ColumnElement[bool]:
-    """Return the condition as a range of bytes, which is a range of the index.
+def _range(column: ColumnElement[Any], is_bounded: bool) -> Iterator[ColumnElement[bool]]:
+    """Give the condition as a range of bytes, which is a range of the index.
 
     `LIKE` would need its wildcards escaped and, on SQLite, would fold ASCII a second time.
     """
-    end = _after(prefix)
-    return column >= prefix if end is None else and_(column >= prefix, column < end)
+    yield column >= db.parameter("q", column.type)
+    if is_bounded:
+        yield column < db.parameter("q_end", column.type)
 
 
 def _after(prefix: str) -> str | None:

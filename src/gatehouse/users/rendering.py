@@ -1,15 +1,15 @@
 """The User JSON, straight from columns: lists and the access check make no entities for it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import ColumnElement, Row
+from sqlalchemy import ColumnElement
 
 from gatehouse.core.permissions import SUPER_ADMIN
 from gatehouse.users.models import users
 
-_NAMES = (
+PUBLIC_NAMES = (
     "id",
     "email",
     "pending_email",
@@ -25,10 +25,12 @@ _NAMES = (
     "version",
 )
 
-PUBLIC_COLUMNS: tuple[ColumnElement[Any], ...] = tuple(users.c[name] for name in _NAMES)
+PUBLIC_COLUMNS: tuple[ColumnElement[Any], ...] = tuple(users.c[name] for name in PUBLIC_NAMES)
 """The columns that `render` and the ETag need; each keeps its name in the row."""
 
-_values = itemgetter(*_NAMES[:-1])
+# The last of them is not shown.
+_VERSION = len(PUBLIC_NAMES) - 1
+_values = itemgetter(*PUBLIC_NAMES[:_VERSION])
 
 
 def render(row: Mapping[str, Any], roles: Iterable[str]) -> dict[str, Any]:
@@ -36,6 +38,15 @@ def render(row: Mapping[str, Any], roles: Iterable[str]) -> dict[str, Any]:
 
     Ids and times stay what they are: the encoder writes them as `UserOut` would.
     """
+    return _document(_values(row), roles)
+
+
+def document(row: Sequence[Any]) -> dict[str, Any]:
+    """Return the User JSON of a row of the repository's shown columns, by their places."""
+    return _document(row[:_VERSION], row[_VERSION + 1])
+
+
+def _document(values: Sequence[Any], roles: Iterable[str]) -> dict[str, Any]:
     (
         id_,
         email,
@@ -49,7 +60,7 @@ def render(row: Mapping[str, Any], roles: Iterable[str]) -> dict[str, Any]:
         created_at,
         updated_at,
         created_by,
-    ) = _values(row)
+    ) = values
     names = sorted(roles)
     return {
         "id": id_,
@@ -67,8 +78,3 @@ def render(row: Mapping[str, Any], roles: Iterable[str]) -> dict[str, Any]:
         "updated_at": updated_at,
         "created_by": created_by,
     }
-
-
-def document(row: Row[Any]) -> dict[str, Any]:
-    """Return the User JSON of a row of the repository's shown columns."""
-    return render(cast("Mapping[str, Any]", row._mapping), row.role_names)

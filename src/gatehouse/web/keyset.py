@@ -6,11 +6,34 @@ which is how PostgreSQL's indexes lie.
 """
 
 from collections.abc import Sequence
+from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, literal, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, select, tuple_, union_all
+
+from gatehouse.infra.db import parameter
 
 Keys = Sequence[Any]
+
+
+class Start(Enum):
+    """How a window begins; its values are the parameters `offset`, or `after_0` and so on."""
+
+    FIRST = "with the first row"
+    OFFSET = "a number of rows later"
+    AFTER = "after the row with these sort keys"
+    AFTER_NULL = "after a row whose sort column is null"
+
+
+def page(
+    statement: Select[Any], keys: Keys, *, descending: bool, limit: int, start: Start
+) -> Select[Any]:
+    """Return `limit` rows of a statement in the order of its keys, from a start on."""
+    if start in (Start.AFTER, Start.AFTER_NULL):
+        is_null = start is Start.AFTER_NULL
+        return after(statement, keys, is_null=is_null, descending=descending, limit=limit)
+    first = ordered(statement, keys, descending=descending).limit(_literal(limit))
+    return first.offset(parameter("offset", Integer)) if start is Start.OFFSET else first
 
 
 def ordered(statement: Select[Any], keys: Keys, *, descending: bool) -> Select[Any]:
@@ -19,23 +42,23 @@ def ordered(statement: Select[Any], keys: Keys, *, descending: bool) -> Select[A
 
 
 def after(
-    statement: Select[Any], keys: Keys, values: Sequence[Any], *, descending: bool, limit: int
+    statement: Select[Any], keys: Keys, *, is_null: bool, descending: bool, limit: int
 ) -> Select[Any]:
-    """Return the `limit` rows that follow the row with these sort keys."""
+    """Return the `limit` rows that follow the row with the sort keys `after_0` and so on."""
     first, *rest = keys
-    if values[0] is None:
-        beyond = _beyond(rest, values[1:], descending=descending)
+    if is_null:
+        beyond = _beyond(rest, descending=descending, begin=1)
         nulls = ordered(statement.where(first.is_(None), beyond), keys, descending=descending)
         if not descending:
-            return nulls.limit(limit)
+            return nulls.limit(_literal(limit))
         others = ordered(statement.where(first.is_not(None)), keys, descending=True)
         return _chained(nulls, others, keys, descending=True, limit=limit)
     # Comparing rows leaves out those whose sort column is null.
     found = ordered(
-        statement.where(_beyond(keys, values, descending=descending)), keys, descending=descending
+        statement.where(_beyond(keys, descending=descending)), keys, descending=descending
     )
     if descending or not _is_nullable(first):
-        return found.limit(limit)
+        return found.limit(_literal(limit))
     nulls = ordered(statement.where(first.is_(None)), keys, descending=False)
     return _chained(found, nulls, keys, descending=False, limit=limit)
 
@@ -47,16 +70,24 @@ def _chained(
 
     Two short index scans, where one condition with OR would walk the whole index.
     """
-    parts = [select(part.limit(limit).subquery()) for part in (one, other)]
+    parts = [select(part.limit(_literal(limit)).subquery()) for part in (one, other)]
     both = union_all(*parts).subquery()
     outer = [both.c[key.key] for key in keys]
-    return ordered(select(both), outer, descending=descending).limit(limit)
+    return ordered(select(both), outer, descending=descending).limit(_literal(limit))
 
 
-def _beyond(keys: Keys, values: Sequence[Any], *, descending: bool) -> ColumnElement[bool]:
+def _beyond(keys: Keys, *, descending: bool, begin: int = 0) -> ColumnElement[bool]:
     left = tuple_(*keys)
-    right = tuple_(*(literal(v, k.type) for k, v in zip(keys, values, strict=True)))
+    right = tuple_(*(parameter(f"after_{i}", k.type) for i, k in enumerate(keys, begin)))
     return left < right if descending else left > right
+
+
+def _literal(limit: int) -> ColumnElement[int]:
+    """Return a limit that stands in the statement.
+
+    PostgreSQL takes an unknown one for a tenth of the table, and would plan at each execution.
+    """
+    return bindparam(None, limit, type_=Integer, literal_execute=True)
 
 
 def _order(key: Any, *, descending: bool) -> Any:

@@ -128,29 +128,47 @@ def window(name: str, args: MutableMapping[str, Any], *, scope: str = "") -> Win
     )
 
 
+def start(window: Window, *, keys: int) -> tuple[keyset.Start, dict[str, Any]]:
+    """Return how the window of a list with so many sort keys begins, and with which values."""
+    if window.cursor is None:
+        if not window.offset:
+            return keyset.Start.FIRST, {}
+        return keyset.Start.OFFSET, {"offset": window.offset}
+    values = cursors.read(window.cursor, window.fingerprint)
+    if len(values) != keys:
+        raise InvalidCursor
+    begins = keyset.Start.AFTER_NULL if values[0] is None else keyset.Start.AFTER
+    return begins, {f"after_{place}": value for place, value in enumerate(values)}
+
+
 def apply(
     statement: Select[Any], window: Window, *, keys: Sequence[Any], descending: bool
 ) -> Select[Any]:
     """Order `statement` and cut the window out of it, one row more than it shows."""
     window.keys = [key.key for key in keys]
+    begins, values = start(window, keys=len(keys))
     limit = window.limit + 1
-    if window.cursor is None:
-        ordered = keyset.ordered(statement, keys, descending=descending).limit(limit)
-        return ordered.offset(window.offset) if window.offset else ordered
-    values = cursors.read(window.cursor, window.fingerprint)
-    if len(values) != len(keys):
-        raise InvalidCursor
-    return keyset.after(statement, keys, values, descending=descending, limit=limit)
+    page = keyset.page(statement, keys, descending=descending, limit=limit, start=begins)
+    return page.params(values)
 
 
-def cut(rows: Sequence[Any], window: Window) -> Sequence[Any]:
-    """Return the rows to show, and note in the window where the list goes on."""
+def cut(
+    rows: Sequence[Any],
+    window: Window,
+    *,
+    keys: Callable[[Any], Sequence[Any]] | None = None,
+) -> Sequence[Any]:
+    """Return the rows to show, and note in the window where the list goes on.
+
+    `keys` reads the sort keys of a row that has no names.
+    """
     window.is_cut = True
     if len(rows) <= window.limit:
         return rows
     shown = rows[: window.limit]
-    last = shown[-1]._mapping
-    window.next_cursor = cursors.write([last[key] for key in window.keys], window.fingerprint)
+    last = shown[-1]
+    values = keys(last) if keys else [last._mapping[key] for key in window.keys]
+    window.next_cursor = cursors.write(values, window.fingerprint)
     return shown
 
 

@@ -23,6 +23,7 @@ from gatehouse.core.errors import Refusal
 from gatehouse.infra.db import engines
 from gatehouse.infra.db.columns import Id, Json, Key, UtcDateTime
 from gatehouse.infra.db.engines import Reader, is_pooled, is_sqlite, patient, upsert, violated
+from gatehouse.infra.db.prepared import Prepared, parameter
 from gatehouse.settings import Settings
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Json",
     "Key",
     "Model",
+    "Prepared",
     "Reader",
     "UtcDateTime",
     "after_commit",
@@ -39,6 +41,7 @@ __all__ = [
     "is_pooled",
     "is_sqlite",
     "metadata",
+    "parameter",
     "patient",
     "reader",
     "replica",

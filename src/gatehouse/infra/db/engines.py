@@ -6,9 +6,9 @@ holds one connection and the pool is the queue.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import orjson
 from flask import Flask, current_app
@@ -27,6 +27,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from gatehouse.infra import metrics
+from gatehouse.infra.db.prepared import Prepared
 from gatehouse.settings import Settings
 
 EXTENSION = "gatehouse.engines"
@@ -36,6 +37,7 @@ SIZE = metrics.Gauge("gatehouse_db_connections_max", "Connections a pool may hol
 # Everybody who writes to SQLite waits in this one queue, and each for an fsync of its own.
 SQLITE_QUEUE_SECONDS = 5
 Params = Mapping[str, Any] | None
+Rows = TypeVar("Rows")
 
 
 class Reader:
@@ -52,14 +54,11 @@ class Reader:
 
     def rows(self, statement: Executable, params: Params = None) -> Sequence[Row[Any]]:
         """Return all rows."""
-        try:
-            with self.engine.connect() as connection:
-                return connection.execute(statement, params).all()
-        except DBAPIError as error:
-            if not error.connection_invalidated:
-                raise
-        with self.engine.connect() as connection:
-            return connection.execute(statement, params).all()
+        return self._twice(lambda engine: _rows(engine, statement, params))
+
+    def tuples(self, prepared: Prepared, params: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        """Return all rows of a prepared statement, without names."""
+        return self._twice(lambda engine: prepared.rows(engine, params))
 
     def row(self, statement: Executable, params: Params = None) -> Row[Any] | None:
         """Return the first row, or None."""
@@ -70,6 +69,15 @@ class Reader:
         """Return the first column of the first row, or None."""
         row = self.row(statement, params)
         return None if row is None else row[0]
+
+    def _twice(self, read: Callable[[Engine], Rows]) -> Rows:
+        engine = self.engine
+        try:
+            return read(engine)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        return read(engine)
 
 
 def writer_options(settings: Settings) -> dict[str, Any]:
@@ -166,6 +174,11 @@ def violated(error: IntegrityError) -> str:
         if [column.name for column in candidate.columns] == columns:
             return str(candidate.name)
     return str(table.primary_key.name)
+
+
+def _rows(engine: Engine, statement: Executable, params: Params) -> Sequence[Row[Any]]:
+    with engine.connect() as connection:
+        return connection.execute(statement, params).all()
 
 
 def _reader_engine(url: str, settings: Settings) -> Engine:

@@ -4,7 +4,6 @@ from typing import Any
 
 from flask import Response
 
-from gatehouse.infra import db
 from gatehouse.infra.hashing import HashQueueFull
 from gatehouse.users import listing
 from gatehouse.users.errors import EmailTaken, RegistrationClosed, RoleOutranks, UsernameTaken
@@ -59,15 +58,9 @@ def index(filters: dict[str, Any]) -> Response:
     The list may lag behind by a moment where the service reads it from a replica.
     """
     window = pagination.window("users", filters)
-    statement = pagination.apply(
-        listing.page(filters),
-        window,
-        keys=listing.sort_keys(filters),
-        descending=listing.is_descending(filters),
-    )
     return pagination.answer(
-        [document(row) for row in pagination.cut(db.replica.rows(statement), window)],
+        [document(row) for row in listing.page(filters, window)],
         window,
         key="users",
-        total=lambda: int(db.replica.scalar(listing.count(filters))),
+        total=lambda: listing.count(filters),
     )

@@ -1,0 +1,120 @@
+"""Reading statements of the hottest requests: compiled once, and run by the driver itself.
+
+SQLAlchemy writes the statement, lends the connection and knows the types. What it does anew for
+each execution (a key for its cache, a context, a result of rows with names) took longer than the
+database, and is left out. Rows come as plain tuples.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Dialect, Engine, PoolProxiedConnection, Select, bindparam
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.compiler import SQLCompiler
+
+Convert = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A statement as one kind of database takes it, and what its types do to values."""
+
+    text: str
+    positions: Sequence[str] | None  # None where the driver takes names
+    constants: Mapping[str, Any]
+    bound: Mapping[str, Convert]
+    read: Sequence[tuple[int, Convert]]
+
+    def parameters(self, values: Mapping[str, Any]) -> Any:
+        """Return what the driver binds."""
+        found = {**self.constants, **values}
+        for name, convert in self.bound.items():
+            found[name] = convert(found[name])
+        return found if self.positions is None else [found[name] for name in self.positions]
+
+    def converted(self, row: Sequence[Any]) -> Sequence[Any]:
+        """Return a row of the driver with the values that its columns promise."""
+        values = list(row)
+        for index, convert in self.read:
+            values[index] = convert(values[index])
+        return values
+
+
+def parameter(name: str, type_: Any) -> Any:
+    """Return the place of a value that each execution brings."""
+    return bindparam(name, None, type_=type_)
+
+
+class Prepared:
+    """A SELECT with `parameter`s; `Reader.tuples` runs it, and wants a value for each of them."""
+
+    def __init__(self, statement: Select[Any]) -> None:
+        self.statement = statement
+        self._plans: dict[str, _Plan] = {}
+
+    def rows(self, engine: Engine, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        """Return all rows; the driver's errors come as SQLAlchemy would have them."""
+        plan = self._plans.get(engine.dialect.name) or self._compile(engine.dialect)
+        parameters = plan.parameters(values)
+        connection = None
+        try:
+            connection = engine.raw_connection()
+            cursor = connection.cursor()
+            cursor.execute(plan.text, parameters)
+            rows = cursor.fetchall()
+            cursor.close()
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise _told(error, engine, connection, plan.text) from error
+        finally:
+            if connection is not None:
+                connection.close()
+        return [plan.converted(row) for row in rows] if plan.read else rows
+
+    def _compile(self, dialect: Dialect) -> _Plan:
+        compiled = self.statement.compile(
+            dialect=dialect, compile_kwargs={"render_postcompile": True}
+        )
+        assert isinstance(compiled, SQLCompiler)
+        columns = enumerate(column.type for column in self.statement.selected_columns)
+        plan = _Plan(
+            text=compiled.string,
+            positions=compiled.positiontup,
+            constants={name: v for name, v in compiled.params.items() if v is not None},
+            bound={
+                name: convert
+                for bind, name in compiled.bind_names.items()
+                if bind not in compiled.literal_execute_params
+                and (convert := bind.type.dialect_impl(dialect).bind_processor(dialect))
+            },
+            read=[
+                (index, convert)
+                for index, type_ in columns
+                if (convert := type_.dialect_impl(dialect).result_processor(dialect, None))
+            ],
+        )
+        self._plans[dialect.name] = plan
+        return plan
+
+
+def _told(
+    error: Any, engine: Engine, connection: PoolProxiedConnection | None, text: str
+) -> BaseException:
+    """Return the error as SQLAlchemy's, and leave a pool whose server went away."""
+    dialect = engine.dialect
+    is_lost = connection is not None and dialect.is_disconnect(
+        error, connection.dbapi_connection, None
+    )
+    if connection is not None and is_lost:
+        # As SQLAlchemy does: with this connection those that are as old are taken for lost.
+        engine.pool._invalidate(connection, error)
+    wrapped: BaseException = DBAPIError.instance(
+        text,
+        None,
+        error,
+        dialect.loaded_dbapi.Error,
+        hide_parameters=True,
+        connection_invalidated=is_lost,
+        dialect=dialect,
+    )
+    return wrapped

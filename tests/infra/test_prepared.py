@@ -1,0 +1,110 @@
+"""Prepared statements answer what SQLAlchemy would: values, errors, lost connections."""
+
+import socket
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import JSON, Select, String, cast, func, literal, null, select, text, union_all
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from gatehouse.core.ids import new_id
+from gatehouse.infra import db
+from tests.infra.conftest import MakeApp
+
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
+NAME = db.parameter("name", String())
+
+
+def test_values_come_as_the_columns_promise(infra_app: Flask) -> None:
+    some_id = new_id()
+    columns = select(
+        cast(db.parameter("id", db.Id()), db.Id()).label("id"),
+        db.parameter("at", db.UtcDateTime()).label("at"),
+        db.parameter("held", JSON()).label("held"),
+        null().label("empty"),
+    )
+    values = {"id": some_id, "at": MOMENT, "held": ["a", {"b": 1}]}
+    with infra_app.app_context():
+        rows = db.reader.tuples(db.Prepared(columns), values)
+    assert [list(row) for row in rows] == [[some_id, MOMENT, ["a", {"b": 1}], None]]
+
+
+def test_a_parameter_may_stand_in_several_places(infra_app: Flask) -> None:
+    parts = [select(NAME.label("name"), literal(place).label("place")) for place in (1, 2)]
+    both = union_all(*parts).subquery()
+    statement = db.Prepared(select(both).order_by(both.c.place))
+    with infra_app.app_context():
+        assert [tuple(row) for row in db.reader.tuples(statement, {"name": "x"})] == [
+            ("x", 1),
+            ("x", 2),
+        ]
+        # Nothing is left of the execution before.
+        assert db.reader.tuples(statement, {"name": "y"})[0][0] == "y"
+
+
+def test_a_missing_value_is_an_error_and_never_the_one_before(infra_app: Flask) -> None:
+    statement = db.Prepared(select(NAME))
+    with infra_app.app_context():
+        db.reader.tuples(statement, {"name": "x"})
+        with pytest.raises((KeyError, DBAPIError)):
+            db.reader.tuples(statement, {})
+
+
+def test_errors_are_those_of_sqlalchemy_without_what_was_bound(infra_app: Flask) -> None:
+    statement = db.Prepared(select(NAME).select_from(text("no_such_table")))
+    with infra_app.app_context():
+        with pytest.raises(DBAPIError) as caught:
+            db.reader.tuples(statement, {"name": "a secret"})
+        assert not caught.value.connection_invalidated
+        assert "a secret" not in str(caught.value)
+        # The connection is in its pool again, and good.
+        assert db.reader.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+        assert db.reader.tuples(db.Prepared(_one()), {"name": "x"})[0][0] == "x"
+
+
+def test_lost_connections_are_replaced_at_once(infra_app: Flask) -> None:
+    if _is_sqlite(infra_app):
+        pytest.skip("a file cannot be lost")
+    statement = db.Prepared(_one())
+    with infra_app.app_context():
+        engine = db.reader.engine
+        held = [engine.connect() for _ in range(3)]
+        pids = [str(one.scalar(text("SELECT pg_backend_pid()"))) for one in held]
+        for one in held:
+            one.close()
+        with db.sqlalchemy.engine.connect() as other:
+            other.execute(
+                text(f"SELECT pg_terminate_backend(p) FROM unnest(ARRAY[{','.join(pids)}]) p")
+            )
+        # All three were lost with one blow: the second attempt is not wasted on another of them.
+        assert db.reader.tuples(statement, {"name": "x"})[0][0] == "x"
+
+
+def test_a_statement_that_fails_twice_tells_that_the_connection_is_lost(infra_app: Flask) -> None:
+    if _is_sqlite(infra_app):
+        pytest.skip("a file cannot be lost")
+    ends_itself = select(func.pg_terminate_backend(func.pg_backend_pid()), NAME)
+    with infra_app.app_context(), pytest.raises(OperationalError) as caught:
+        db.reader.tuples(db.Prepared(ends_itself), {"name": "x"})
+    assert caught.value.connection_invalidated
+
+
+def test_a_server_that_is_away_is_an_outage(make_infra_app: MakeApp) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port = listener.getsockname()[1]
+    app = make_infra_app(DATABASE_URL=f"postgresql://nobody:pw@127.0.0.1:{port}/none")
+    with app.app_context(), pytest.raises(OperationalError) as caught:
+        db.reader.tuples(db.Prepared(_one()), {"name": "x"})
+    assert not caught.value.connection_invalidated
+
+
+def _one() -> Select[Any]:
+    return select(cast(NAME, String()))
+
+
+def _is_sqlite(app: Flask) -> bool:
+    with app.app_context():
+        return db.is_sqlite()
