@@ -1,13 +1,18 @@
 """`flask keys`: made, published before they sign, and retired."""
 
+from base64 import urlsafe_b64encode
+from secrets import token_bytes
+
 import pytest
 from flask import Flask
 
 from gatehouse.infra import keys
+from gatehouse.settings import Secret
 from tests.cli.commands import run
 from tests.conftest import MakeApp
 from tests.support.api import Api
 from tests.support.clocks import Clock
+from tests.support.environment import change
 from tests.users import records
 
 
@@ -57,6 +62,21 @@ def test_a_key_beside_the_others(app: Flask) -> None:
     run(app, "keys", "generate", "--algorithm", "none").expect(2)
     run(app, "keys", "retire", old, "--after", "10", "--yes").expect(1, "only key")
     run(app, "keys", "retire", kid, "--yes").expect()
+
+
+def test_stored_secrets_move_to_the_first_data_key(app: Flask) -> None:
+    old = app.config["SETTINGS"].data_keys
+    new = Secret(urlsafe_b64encode(token_bytes(32)).decode())
+    change(app, data_keys=(new, *old))
+    run(app, "keys", "reencrypt").expect(0, "rewrote 1, 0 had the first key already")
+    run(app, "keys", "reencrypt").expect(0, "rewrote 0, 1 had the first key already")
+    change(app, data_keys=(new,))
+    with app.app_context():
+        assert keys.refresh().signing
+    change(app, data_keys=old)
+    run(app, "keys", "reencrypt").expect(1, "1 were encrypted with none of DATA_KEYS")
+    noted = [event.details for event in records.events(app, "secrets.reencrypted")]
+    assert noted == [{"count": 1}, {"count": 0}, {"count": 0}]
 
 
 @pytest.mark.parametrize("words", [["generate"], ["list"], ["rotate"], ["retire", "x"]])

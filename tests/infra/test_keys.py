@@ -7,7 +7,6 @@ import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from unittest.mock import patch
@@ -32,6 +31,7 @@ from gatehouse.infra import db, keys
 from gatehouse.infra.db import engines
 from gatehouse.infra.keys import LastSigningKey, NoSigningKey, NoSuchKey, key_set, key_table
 from gatehouse.settings import Secret, Settings, SettingsError
+from tests.support.environment import change
 
 NOW = timedelta(0)
 OTHER_DATA_KEY = Secret(urlsafe_b64encode(b"another key of 32 bytes, really!").decode())
@@ -76,10 +76,6 @@ def app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Flask]:
 def lone_app(tmp_path: Path) -> Iterator[Flask]:
     with application(tmp_path) as app:
         yield app
-
-
-def change(app: Flask, **values: object) -> None:
-    app.config["SETTINGS"] = replace(app.config["SETTINGS"], **values)
 
 
 def state(kid: str) -> str:
@@ -139,15 +135,6 @@ def test_a_key_that_cannot_be_opened_stops_no_verification(
         kid,
     )
     assert "DATA_KEYS" in line["remedy"]
-
-
-def test_stored_keys_move_to_the_first_data_key(app: Flask) -> None:
-    keys.ensure()
-    new = OTHER_DATA_KEY
-    change(app, data_keys=(new, *app.config["SETTINGS"].data_keys))
-    assert keys.reencrypt() == 1
-    change(app, data_keys=(new,))
-    assert keys.refresh().signing
 
 
 @pytest.mark.parametrize("algorithm", ["EdDSA", "RS256"])

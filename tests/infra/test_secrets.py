@@ -3,7 +3,6 @@
 import secrets as random
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from flask import Flask
 from gatehouse.infra import secrets
 from gatehouse.infra.secrets import Purpose
 from gatehouse.settings import Secret, Settings
+from tests.support.environment import change
 
 OLD, NEW = "c0a1f7e29b4d8356af10e2c7d95b3648", "7d95b36481ee4720b9dc0a1f7e29b4d8"
 
@@ -22,10 +22,6 @@ def app(tmp_path: Path) -> Iterator[Flask]:
     app.config["SETTINGS"] = Settings.load({"INSTANCE_DIR": str(tmp_path), "SECRET_KEY": OLD})
     with app.app_context():
         yield app
-
-
-def change(app: Flask, **values: object) -> None:
-    app.config["SETTINGS"] = replace(app.config["SETTINGS"], **values)
 
 
 def test_every_purpose_has_a_key_of_its_own(app: Flask) -> None:
@@ -76,6 +72,8 @@ def test_stored_secrets_are_encrypted_and_move_to_the_first_key(app: Flask) -> N
     new = Secret(urlsafe_b64encode(random.token_bytes(32)).decode())
     change(app, data_keys=(new, *old))
     moved = secrets.reencrypt(stored)
+    assert moved is not None
+    assert secrets.reencrypt(moved) is None
     change(app, data_keys=(new,))
     assert secrets.decrypt(moved) == "a secret, ünïcödé"
     for function in (secrets.decrypt, secrets.reencrypt):

@@ -1,6 +1,10 @@
 """The settings of tests: nothing comes from the process environment or from a file."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+from flask import Flask
 
 from gatehouse.settings import Settings
 
@@ -29,3 +33,8 @@ def environ(directory: Path, database_url: str, **more: str) -> dict[str, str]:
 def settings(directory: Path, database_url: str, **more: str) -> Settings:
     """Return settings for tests."""
     return Settings.load(environ(directory, database_url, **more))
+
+
+def change(app: Flask, **values: Any) -> None:
+    """Give an application other settings, as if it had been started anew with them."""
+    app.config["SETTINGS"] = replace(app.config["SETTINGS"], **values)

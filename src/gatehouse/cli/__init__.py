@@ -9,7 +9,18 @@ from flask import Flask
 from flask.cli import cli as flask_command
 from flask_migrate import Migrate
 
-from gatehouse.cli import doctor, erasure, jobs, keys, ledger, openapi, roles, seed, sessions
+from gatehouse.cli import (
+    doctor,
+    erasure,
+    jobs,
+    keys,
+    ledger,
+    openapi,
+    roles,
+    schema,
+    seed,
+    sessions,
+)
 from gatehouse.cli.vocabulary import CommandEvent
 from gatehouse.feature import EXTENSION, Slots
 from gatehouse.infra import db
@@ -32,6 +43,7 @@ def install(app: Flask) -> None:
         render_as_batch=app.config["SETTINGS"].is_sqlite,
         directory=str(db.MIGRATIONS),
     )
+    schema.ask_before_downgrade()
     slots: Slots = app.extensions[EXTENSION]
     slots.events.update(CommandEvent)
     for command in COMMANDS:

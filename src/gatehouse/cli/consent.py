@@ -9,12 +9,12 @@ import click
 from gatehouse.cli.failures import Failed
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+YES_HELP = "Do not ask; needed where no terminal can answer."
 
 
 def yes_option(function: Function) -> Function:
     """Give a command the option `--yes`."""
-    told = "Do not ask; needed where no terminal can answer."
-    return click.option("--yes", "is_sure", is_flag=True, help=told)(function)
+    return click.option("--yes", "is_sure", is_flag=True, help=YES_HELP)(function)
 
 
 def ask(question: str, *, is_sure: bool) -> None:

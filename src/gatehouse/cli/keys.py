@@ -1,4 +1,4 @@
-"""`flask keys`: the keys that sign access tokens."""
+"""`flask keys`: the keys that sign access tokens, and those that encrypt what is stored."""
 
 from datetime import timedelta
 from typing import Any
@@ -9,7 +9,7 @@ from gatehouse import audit
 from gatehouse.cli import consent, output
 from gatehouse.cli.failures import Failed, Group
 from gatehouse.cli.vocabulary import CommandEvent, origin
-from gatehouse.infra import db
+from gatehouse.infra import db, stored_secrets
 from gatehouse.infra import keys as book
 from gatehouse.settings import settings
 
@@ -129,13 +129,32 @@ def retire(kid: str, after_minutes: int, is_sure: bool) -> None:
     click.echo(f"retired {kid}: {when}")
 
 
+@group.command(examples=("flask keys reencrypt",))
+def reencrypt() -> None:
+    """Encrypt every stored secret with the first of DATA_KEYS.
+
+    What is encrypted with it already is left alone, so this can be repeated. Afterwards the
+    other keys of DATA_KEYS are needed no more.
+    """
+    counts = stored_secrets.reencrypt()
+    with db.unit():
+        _record(CommandEvent.SECRETS_REENCRYPTED, details={"count": counts.rewritten})
+    click.echo(f"rewrote {counts.rewritten}, {counts.kept} had the first key already")
+    if counts.unreadable:
+        raise Failed(f"{counts.unreadable} were encrypted with none of DATA_KEYS and stay so")
+
+
 def _documents() -> list[dict[str, Any]]:
     return [{name: getattr(key, name) for name in _COLUMNS} for key in book.list_keys()]
 
 
 def _note(event: CommandEvent, kid: str) -> None:
     with db.unit():
-        audit.record(event, actor_id=None, subject_id=None, origin=origin(), target=kid)
+        _record(event, target=kid)
+
+
+def _record(event: CommandEvent, **what: Any) -> None:
+    audit.record(event, actor_id=None, subject_id=None, origin=origin(), **what)
 
 
 def _when(ahead: timedelta) -> str:

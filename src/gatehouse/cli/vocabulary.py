@@ -15,6 +15,7 @@ class CommandEvent(Event):
     USERS_SEEDED = "users.seeded"
     KEY_GENERATED = "key.generated"
     KEY_RETIRED = "key.retired"
+    SECRETS_REENCRYPTED = "secrets.reencrypted"
     JOB_RETRIED = "job.retried"
     JOBS_PURGED = "jobs.purged"
 

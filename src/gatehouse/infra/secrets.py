@@ -71,12 +71,16 @@ def decrypt(token: str) -> str:
         raise Undecryptable("a stored secret was encrypted with a key not in DATA_KEYS") from None
 
 
-def reencrypt(token: str) -> str:
-    """Return the same secret encrypted with the first of DATA_KEYS."""
+def reencrypt(token: str) -> str | None:
+    """Return the same secret encrypted with the first of DATA_KEYS, or None where it is already.
+
+    Raise `Undecryptable` when no key of DATA_KEYS fits.
+    """
     try:
-        return _box(settings.data_keys).rotate(token.encode()).decode()
+        _box(settings.data_keys[:1]).decrypt(token)
     except InvalidToken:
-        raise Undecryptable("a stored secret was encrypted with a key not in DATA_KEYS") from None
+        return encrypt(decrypt(token))
+    return None
 
 
 # Two live keys for each purpose; a process rarely knows more than one set of settings.

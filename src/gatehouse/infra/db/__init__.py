@@ -21,13 +21,14 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 from gatehouse.core.errors import Refusal
 from gatehouse.infra.db import engines
-from gatehouse.infra.db.columns import Id, Json, Key, UtcDateTime
+from gatehouse.infra.db.columns import Encrypted, Id, Json, Key, UtcDateTime
 from gatehouse.infra.db.engines import Reader, is_pooled, is_sqlite, patient, upsert, violated
 from gatehouse.infra.db.prepared import Prepared, parameter
 from gatehouse.settings import Settings
 
 __all__ = [
     "MIGRATIONS",
+    "Encrypted",
     "Id",
     "Json",
     "Key",

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, String, TypeDecorator, Uuid
+from sqlalchemy import JSON, DateTime, Dialect, String, Text, TypeDecorator, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
@@ -17,6 +17,16 @@ def Key(length: int) -> TypeEngine[str]:
     A prefix is then one range of the index, whatever the locale of the server.
     """
     return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
+class Encrypted(TypeDecorator[str]):
+    """A secret as `secrets.encrypt` leaves it; by this type `stored_secrets` finds them all.
+
+    It neither encrypts nor decrypts: a row stays readable where a key of DATA_KEYS is missing.
+    """
+
+    impl = Text
+    cache_ok = True
 
 
 class UtcDateTime(TypeDecorator[datetime]):

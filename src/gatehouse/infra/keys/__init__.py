@@ -18,7 +18,6 @@ from gatehouse.infra.keys.key_table import (
     NoSuchKey,
     generate,
     list_keys,
-    reencrypt,
     retire,
     rotate,
 )
@@ -39,7 +38,6 @@ __all__ = [
     "generate",
     "init_app",
     "list_keys",
-    "reencrypt",
     "refresh",
     "retire",
     "rotate",

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, String, Text, select, update
+from sqlalchemy import Row, String, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gatehouse.core import clock
@@ -45,7 +45,7 @@ class SigningKeyRow(db.Model):
 
     kid: Mapped[str] = mapped_column(db.Key(64), primary_key=True)
     algorithm: Mapped[str] = mapped_column(String(16))
-    private_encrypted: Mapped[str] = mapped_column(Text)
+    private_encrypted: Mapped[str] = mapped_column(db.Encrypted)
     public_jwk: Mapped[dict[str, Any]] = mapped_column(db.Json)
     created_at: Mapped[datetime] = mapped_column(db.UtcDateTime)
     activates_at: Mapped[datetime] = mapped_column(db.UtcDateTime)
@@ -150,15 +150,6 @@ def retire(kid: str, *, after: timedelta = timedelta(0)) -> None:
             raise LastSigningKey
         if row.retires_at is None or row.retires_at > now + after:
             row.retires_at = now + after
-
-
-def reencrypt() -> int:
-    """Encrypt every private part with the first of DATA_KEYS; return how many there are."""
-    with db.unit():
-        rows = db.session.scalars(select(SigningKeyRow)).all()
-        for row in rows:
-            row.private_encrypted = secrets.reencrypt(row.private_encrypted)
-        return len(rows)
 
 
 def list_keys() -> list[KeyInfo]:
