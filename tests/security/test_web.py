@@ -220,10 +220,10 @@ def test_r103_nothing_ever_redirects(app: Flask, client: Api, admin: Person) -> 
             f"{PREFIX}/users/{aside}",
             f"/{aside}/..",
         ):
+            if path.startswith("//"):
+                continue  # the client of these tests takes it for a host; test_wire sends it
             answer = client.request("GET", path if path.startswith("/") else f"/{path}")
-            # The client of these tests takes two slashes for a host, and gets our own front page.
-            is_host = path.startswith("//") and answer.status == 200
-            assert is_host or answer.status in (400, 404, 405), str(answer)
+            assert answer.status in (400, 404, 405), str(answer)
             assert "Location" not in answer.headers
             assert "Refresh" not in answer.headers
 

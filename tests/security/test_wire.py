@@ -1,4 +1,4 @@
-"""By the byte, against the server that ships: framing, sizes, logs, paths (R82, R85, R93, R96)."""
+"""By the byte, against the server that ships: framing, sizes, logs, paths (R82, R85, R93, R96, R103)."""
 
 import gzip
 import json
@@ -43,6 +43,28 @@ def problem(answer: Exchange, *statuses: int) -> dict[str, Any]:
 def post(*fields: tuple[str, str]) -> bytes:
     """Return the head of a POST."""
     return request("POST", LOGIN, [JSON, *fields])
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "//evil.example",
+        "//evil.example/",
+        "///evil.example/..",
+        "//evil.example/%2e%2e",
+        "/\\evil.example",
+        "//users/me",
+        "/api/v1//evil.example",
+        "/%2f%2fevil.example",
+        "/%09/evil.example",
+        "/https:evil.example",
+    ],
+)
+def test_r103_a_path_that_looks_like_a_host_is_a_path(server: Live, target: str) -> None:
+    """It is nothing that we have: 404, and leads nowhere."""
+    answer = exchange(server, request("GET", target))
+    problem(answer, 404)
+    assert not {"Location", "Refresh"} & set(answer.headers.keys())
 
 
 def test_r85_a_large_body_is_refused_before_it_is_sent(live: Live) -> None:

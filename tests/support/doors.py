@@ -27,6 +27,11 @@ class Door:
         return re.sub("<[^>]+>", str(value), self.rule)
 
     @property
+    def described(self) -> tuple[str, str]:
+        """Method and path as the API description spells them."""
+        return self.method, re.sub("<(?:[a-z]+:)?([a-z_]+)>", r"{\1}", self.rule)
+
+    @property
     def has_id(self) -> bool:
         """Whether the path names something by its id."""
         return "<" in self.rule
@@ -93,6 +98,16 @@ def bodies(client: Api, *, person: Person, role_id: str | None = None) -> list[B
         members = _properties(description, content["application/json"]["schema"])
         found.append(Body(method, concrete, sample(members), members))
     return found
+
+
+def samples(client: Api) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return a body that fits for every operation that takes JSON, by method and path."""
+    description = document(client)
+    return {
+        (method, path): sample(_properties(description, content["application/json"]["schema"]))
+        for method, path, operation in operations(description)
+        if "application/json" in (content := operation.get("requestBody", {}).get("content", {}))
+    }
 
 
 def sample(members: dict[str, dict[str, Any]]) -> dict[str, Any]:
