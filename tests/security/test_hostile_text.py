@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from flask import Flask

@@ -3,13 +3,14 @@
 import threading
 import time
 from contextlib import ExitStack
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.infra.faults import FaultyProxy
 from tests.support.answers import OverNetwork
 from tests.support.api import PASSWORD, Api, Person, new_address, new_email
 from tests.support.databases import PostgreSql
-from tests.support.live import Live, Servers
+from tests.support.live import Live, Servers, start
 
 WRONG = "a wrong Password of tests"
 # Odd, so that the shares of two processes (six each) do not add up to it.
@@ -32,10 +33,17 @@ def judged(server: Live, address: str, guesses: int = GUESSES) -> int:
     return found
 
 
-def test_r56_two_processes_do_not_double_a_limit(servers: Servers, redis_url: str) -> None:
+def test_r56_two_instances_of_two_processes_do_not_multiply_a_limit(
+    servers: Servers, redis_url: str, tmp_path: Path
+) -> None:
     with ExitStack() as stack:
-        server = servers.start(PostgreSql.name, stack, REDIS_URL=redis_url, **LIMITS)
-        assert judged(server, new_address()) == LIMIT
+        one = servers.start(PostgreSql.name, stack, REDIS_URL=redis_url, **LIMITS)
+        url = one.app.config["SETTINGS"].database_url
+        other = start(tmp_path, url, stack, REDIS_URL=redis_url, WORKERS="2", **LIMITS)
+        address = new_address()
+        assert judged(one, address, LIMIT - 4) == LIMIT - 4
+        assert judged(other, address) == 4
+        assert judged(one, address) == 0
 
 
 class Work:

@@ -1,4 +1,4 @@
-"""By the byte, against the server that ships: framing, sizes, logs, paths (R82, R85, R93, R96, R103)."""
+"""By the byte, against the server that ships: framing, sizes, logs, paths (R82-R103)."""
 
 import gzip
 import json
