@@ -25,8 +25,9 @@ from tests.servers.server import ROOT
 from tests.support.live import ENDING_WITH_US
 
 PATHS = re.compile(r"(?<![\w.\-/$}])/(opt|etc|var)\b")
-OWNERS = re.compile(r" -o (gatehouse|postgres) -g \1|^chown .*$", re.MULTILINE)
+OWNERS = re.compile(r" -o (gatehouse|postgres) -g \1")
 PARTS = ("Makefile", "requirements.txt", "requirements-dev.txt", "wsgi.py", "gunicorn.conf.py")
+FOLDERS = ("lib/gatehouse", "lib/postgresql", "backups")
 STOP_SECONDS = 40
 
 SYSTEMCTL = """#!{python} -S
@@ -75,7 +76,13 @@ class Machine:
         # The environment of Python is that of the tests; what it runs is what is installed there.
         environ = {"PYTHONPATH": str(root / "opt/gatehouse/src"), "LC_ALL": "C.UTF-8"}
         machine = cls(root, environ=environ)
-        for name in ("etc/gatehouse", "var/lib/gatehouse", "var/lib/postgresql", "bin"):
+        for name in (
+            "etc/gatehouse",
+            "var/lib/gatehouse",
+            "var/lib/postgresql",
+            "var/backups",
+            "bin",
+        ):
             (root / name).mkdir(parents=True)
         if user := server.owner():
             os.chown(root / "var/lib/postgresql", user.pw_uid, user.pw_gid)
@@ -90,7 +97,7 @@ class Machine:
 
     def here(self, text: str) -> str:
         """Return what a page says with the paths, ports and owners of this machine."""
-        text = OWNERS.sub("", text)
+        text = OWNERS.sub(_owner, text)
         text = PATHS.sub(lambda found: f"{self.root}{found[0]}", text)
         for word, mine in self.words.items():
             text = re.sub(rf"(?<!gatehouse@)\b{re.escape(word)}\b", mine, text)
@@ -196,6 +203,12 @@ class Machine:
                 asked = listener.accept()[0]
                 with asked, asked.makefile() as words:
                     asked.sendall(self.serve(*words.read().splitlines()).encode())
+
+
+def _owner(found: re.Match[str]) -> str:
+    """Return who owns a file here: the service is we ourselves, the servers may be another user."""
+    user = server.owner()
+    return f" -o {user.pw_uid} -g {user.pw_gid}" if user and found[1] == "postgres" else ""
 
 
 def install(home: Path) -> None:
