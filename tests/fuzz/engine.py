@@ -3,7 +3,7 @@
 All its checks are on; `schemathesis.toml` widens what some expect, with a reason each. One round is
 one run of its four phases: examples of the document, coverage of each schema's edges, chance, and
 chains of requests that follow links. Each request goes out twice, as an administrator and then
-without a token, and both answers are judged.
+without a token, and both answers are judged. Variations of what was sent may follow (`varying`).
 """
 
 import time
@@ -25,9 +25,12 @@ from schemathesis.engine import events, from_schema
 from schemathesis.transport.wsgi import WSGITransport
 
 from gatehouse.features import FEATURES
+from tests.fuzz import remembered
 from tests.fuzz.callers import Administrator, LoggedIn
 from tests.fuzz.existing import Existing
 from tests.fuzz.tally import Tally
+from tests.fuzz.variations import Sent
+from tests.fuzz.varying import Varying
 from tests.support.answers import InProcess
 from tests.support.api import Api
 
@@ -42,22 +45,25 @@ LATER = "Bearer later"
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """How many requests of chance each operation gets, and from which seed."""
+    """How many requests of chance each operation gets, how many variations follow, which seed."""
 
     examples: int
     seed: int
     has_coverage: bool = True
+    variations: int = 0
 
 
 def run(app: Flask, wanted: Round) -> Tally:
     """Run one round and return what came of it; the service keeps what the requests have made."""
-    began = time.monotonic()
+    began, spent = time.monotonic(), time.process_time()
     fuzzing = _Fuzzing(app, wanted)
     with fuzzing.hooked():
         for event in from_schema(fuzzing.schema).execute():
             fuzzing.note(event)
+    fuzzing.vary(wanted.variations)
     fuzzing.tally.log_ins = fuzzing.admin.log_ins
     fuzzing.tally.seconds = time.monotonic() - began
+    fuzzing.tally.processor_seconds = time.process_time() - spent
     return fuzzing.tally
 
 
@@ -71,6 +77,8 @@ class _Fuzzing:
         self.admin = Administrator(app, client)
         self._existing = Existing(app, client, self.admin)
         self._random = Random(wanted.seed)
+        self._varying = Varying(app, self.tally, self._random)
+        self._sending = ""
         self.schema = schemathesis.openapi.from_wsgi(
             "/openapi.json", self._answer, config=_config(wanted)
         )
@@ -90,9 +98,19 @@ class _Fuzzing:
         def after_call(context: Any, case: Any, response: Any) -> None:
             self._count(case, response.status_code)
 
+        original = WSGITransport.send
+
+        def send(transport: WSGITransport, case: Any, **kwargs: Any) -> Any:
+            # Requests of the checks bring settings of sockets, which only a session allows (4.32).
+            for name in ("max_redirects", "verify", "cert", "proxies"):
+                kwargs.pop(name, None)
+            is_usual = case.method.upper() == case.operation.method.upper()
+            self._sending = case.operation.label if is_usual else ""
+            return original(transport, case, **kwargs)
+
         schemathesis.check(without_token)
         try:
-            with mock.patch.object(WSGITransport, "send", _send):
+            with mock.patch.object(WSGITransport, "send", send), remembered.configuration():
                 yield
         finally:
             CHECKS.unregister(without_token.__name__)
@@ -124,7 +142,8 @@ class _Fuzzing:
 
     def _count(self, case: Any, status: int) -> None:
         """Count the answer to a generated request for its operation."""
-        if case.method.upper() != "GET":
+        # A refused request changes nothing, but it may say that the session has ended.
+        if status in (401, 403) or (status < 300 and case.method.upper() != "GET"):
             self.admin.doubt()
         if case.method.upper() == case.operation.method.upper():
             self._statuses(case)[status] += 1
@@ -154,10 +173,19 @@ class _Fuzzing:
             told.append(f"{response.status_code} {response.content[:600]!r}")
         self.tally.findings.setdefault(f"{label}: {check.name}: {failure.title}", "\n".join(told))
 
+    def vary(self, count: int) -> None:
+        """Send so many variations of what was sent."""
+        self._varying.run(count, self.admin, self._existing)
+
     def _answer(self, environ: Any, start_response: Any) -> Any:
-        def counted(status: str, *rest: Any) -> Any:
-            self.tally.statuses[int(status[:3])] += 1
-            return start_response(status, *rest)
+        sent = Sent.of(self._sending, environ)
+
+        def counted(line: str, *rest: Any) -> Any:
+            status = int(line[:3])
+            self.tally.statuses[status] += 1
+            if sent.label:
+                self._varying.keep(sent, status)
+            return start_response(line, *rest)
 
         return self._app(environ, counted)
 
@@ -182,16 +210,6 @@ def without_token(context: Any, response: Any, case: Any) -> None:
     del twin.headers["Authorization"]
     answer = case.operation.schema.transport.send(twin, app=case.operation.app)
     twin.validate_response(answer, excluded_checks=[without_token])
-
-
-_original_send = WSGITransport.send
-
-
-def _send(self: WSGITransport, case: Any, **kwargs: Any) -> Any:
-    """Send without settings of sockets: requests of the checks bring them (schemathesis 4.32)."""
-    for name in ("max_redirects", "verify", "cert", "proxies"):
-        kwargs.pop(name, None)
-    return _original_send(self, case, **kwargs)
 
 
 def _config(wanted: Round) -> Any:

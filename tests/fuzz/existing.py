@@ -74,6 +74,15 @@ class Existing:
         }
         return body | {name: value for name, value in known.items() if name in body}
 
+    def targets(self, caller: LoggedIn) -> dict[str, str]:
+        """Return an id of what exists for each parameter of a path, braces and all."""
+        return {f"{{{name}}}": make(caller) for name, make in self._ids.items()}
+
+    def token_of_somebody(self) -> str:
+        """Return the access token of a person without any rights."""
+        answer = self._client.try_log_in(self._person()["email"]).expect(200)
+        return str(answer.json["access_token"])
+
     def _person(self) -> Members:
         body = {"email": new_email(), "password": PASSWORD}
         found: Members = self._client.post("/users", body).expect(201).json

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Tally:
-    """Answers of generated requests; `findings` keeps one example of each kind, with its curl."""
+    """Answers of generated and varied requests; `findings` keeps one example of each kind."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     by_operation: dict[str, Counter[int]] = field(default_factory=dict)
     findings: dict[str, str] = field(default_factory=dict)
+    varied: int = 0
     log_ins: int = 0
     seconds: float = 0
+    processor_seconds: float = 0
 
     @property
     def requests(self) -> int:
@@ -37,13 +39,16 @@ class Tally:
         for label, statuses in other.by_operation.items():
             self.by_operation.setdefault(label, Counter()).update(statuses)
         self.findings = {**other.findings, **self.findings}
+        self.varied += other.varied
         self.log_ins += other.log_ins
         self.seconds += other.seconds
+        self.processor_seconds += other.processor_seconds
 
     def __str__(self) -> str:
-        rate = self.requests / self.seconds if self.seconds else 0
+        rate = self.requests / max(self.processor_seconds, 0.001)
         answers = ", ".join(f"{self.of_class(digit):,} {digit}xx" for digit in (2, 3, 4, 5))
         return (
-            f"{self.requests:,} requests ({answers}), {len(self.findings)} findings, "
-            f"{self.seconds:.0f} s, {rate:.0f} a second"
+            f"{self.requests:,} requests ({answers}; {self.varied:,} of them variations), "
+            f"{len(self.findings)} findings, "
+            f"{self.seconds:.0f} s, {rate:.0f} a processor second"
         )

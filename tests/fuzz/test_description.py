@@ -1,14 +1,20 @@
 """The API description is true (R107): requests made from it are answered as it says."""
 
 from collections.abc import Iterator
+from random import Random
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, request
+from werkzeug.test import create_environ
 
 from tests.fuzz import engine
+from tests.fuzz.callers import Administrator
 from tests.fuzz.engine import Round
+from tests.fuzz.existing import Existing
 from tests.fuzz.tally import Tally
+from tests.fuzz.variations import Sent
+from tests.fuzz.varying import Varying
 from tests.support.api import Api
 from tests.support.databases import Sqlite
 
@@ -29,7 +35,8 @@ def expect_truth(tally: Tally) -> None:
 
 def test_r107_the_description_is_true(app: Flask, database: Any) -> None:
     """The edges of every schema on SQLite; by chance and in chains on both databases."""
-    wanted = Round(examples=4, seed=1, has_coverage=database.name == Sqlite.name)
+    has_coverage = database.name == Sqlite.name
+    wanted = Round(examples=4, seed=1, has_coverage=has_coverage, variations=500)
     expect_truth(engine.run(app, wanted))
 
 
@@ -38,7 +45,7 @@ def test_r107_the_description_is_true(app: Flask, database: Any) -> None:
 def test_r107_the_description_is_true_100_000_times(app: Flask, part: int) -> None:
     tally = Tally()
     for seed in seeds(part):
-        tally.add(engine.run(app, Round(examples=60, seed=seed)))
+        tally.add(engine.run(app, Round(examples=40, seed=seed, variations=10_000)))
         if tally.requests >= REQUESTS or tally.findings:
             break
     expect_truth(tally)
@@ -70,3 +77,26 @@ def test_lies_of_the_description_are_found(app: Flask, client: Api) -> None:
         told = [told for name, told in found.items() if name.startswith(finding)]
         assert told, (finding, list(found))
         assert "curl -X GET" in told[0]
+
+
+@pytest.mark.parametrize("database", [Sqlite.name], indirect=True)
+def test_lies_that_only_variations_bring_to_light_are_found(app: Flask, client: Api) -> None:
+    client.request("GET", "/openapi.json").expect(200)
+    truth = app.view_functions["roles.list_permissions"]
+
+    def strange_headers_break_it() -> Any:
+        if request.headers.get("If-None-Match", '"v1"') != '"v1"':
+            return "Sorry", 500
+        return truth()
+
+    app.view_functions["roles.list_permissions"] = strange_headers_break_it
+    app.view_functions["auth.list_sessions"] = lambda: {"sessions": []}
+    tally, admin = Tally(), Administrator(app, client)
+    varying = Varying(app, tally, Random(1))
+    for path in ("/api/v1/permissions", "/api/v1/auth/sessions"):
+        varying.keep(Sent.of(f"GET {path}", create_environ(path, "http://127.0.0.1:8000")), 200)
+    varying.run(800, admin, Existing(app, client, admin))
+    broken, open_one = "GET /api/v1/permissions: varied ", "GET /api/v1/auth/sessions: varied "
+    assert {name for name in tally.findings if "permissions" in name} == {broken + "header"}
+    assert "500" in tally.findings[broken + "header"]
+    assert "without a log-in" in tally.findings[open_one + "query"]

@@ -9,7 +9,7 @@ import pytest
 from tests.servers.server import ROOT
 
 QUICK = {
-    "fuzz": ["--requests", "5000", "--examples", "2"],
+    "fuzz": ["--requests", "6000", "--examples", "2", "--variations", "1000"],
     "kill_workers": ["--kills", "5"],
     "mail": ["--kills", "3", "--mails", "50"],
     "memory": ["--requests", "800"],
