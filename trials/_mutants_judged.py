@@ -14,7 +14,6 @@ import signal
 import tempfile
 import time
 import warnings
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -23,30 +22,22 @@ import coverage
 import pytest
 from mutmut.mutation.trampoline import set_mutant_under_test
 
+from trials._mutants_child import Child
 from trials._mutants_chosen import Choice, fit, is_started
 
 PLAN = "GATEHOUSE_MUTANTS"
-SLOW_SECONDS = 1.0
-# For one test; more than that is an endless loop or a wait for nobody.
-LIMIT_SECONDS = 30.0
+# The slowest tests judge nobody: what they notice, others notice for less.
+SLOWEST = 1 / 20
+# A child is looked at this often. What passes between two looks counts at most twice as much, so
+# that a machine that is busy elsewhere, or a run that was suspended, ends nobody.
+LOOK_SECONDS = 0.5
+# All that was learned is written this often, which is longer than it takes.
+SAVE_SECONDS = 20.0
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Judge what the plan names."""
     config.pluginmanager.register(Judge(config, json.loads(Path(os.environ[PLAN]).read_text())))
-
-
-@dataclass
-class Child:
-    """A process that judges a mutant."""
-
-    pid: int
-    mutant: dict[str, Any]
-    directory: str
-    tests: int
-    began: float
-    deadline: float
-    said: bytes = b""
 
 
 class Judge:
@@ -68,6 +59,7 @@ class Judge:
         )
         self._coverage.set_option("run:disable_warnings", ["no-data-collected", "already-imported"])
         self._children = selectors.DefaultSelector()
+        self._looked = time.monotonic()
 
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
@@ -108,16 +100,22 @@ class Judge:
     def _learn(self, session: pytest.Session) -> None:
         """Find out, or remember, which lines each test reaches and how long it takes."""
         facts = json.loads(self._facts.read_text()) if self._facts.exists() else {}
-        is_warm = False
+        is_warm, written = False, time.monotonic()
         for item in session.items:
             of = sha256(self._base.encode() + item.path.read_bytes()).hexdigest()[:16]
             found = facts.get(item.nodeid, {})
             if found.get("of") != of or (is_started(item) and not is_warm):
-                facts[item.nodeid] = found = {"of": of, **self._measure(session, item)}
-                self._facts.write_text(json.dumps(facts))
+                facts[item.nodeid] = {"of": of, **self._measure(session, item)}
                 is_warm = is_warm or is_started(item)
-            if found["is_passed"] and found["seconds"] < SLOW_SECONDS:
-                self._choice.add(item, found["seconds"], found["lines"])
+                if time.monotonic() - written > SAVE_SECONDS:
+                    self._facts.write_text(json.dumps(facts))
+                    written = time.monotonic()
+        self._facts.write_text(json.dumps(facts))
+        good = [item for item in session.items if facts[item.nodeid]["is_passed"]]
+        good.sort(key=lambda item: float(facts[item.nodeid]["seconds"]))
+        for item in good[: len(good) - int(len(good) * SLOWEST)]:
+            found = facts[item.nodeid]
+            self._choice.add(item, found["seconds"], found["lines"])
 
     def _measure(self, session: pytest.Session, item: pytest.Item) -> dict[str, Any]:
         self._coverage.erase()
@@ -158,7 +156,7 @@ class Judge:
             self._judge(session, mutant["name"], chosen, writing, directory)
         os.close(writing)
         now = time.monotonic()
-        child = Child(pid, mutant, directory, len(chosen), now, now + LIMIT_SECONDS)
+        child = Child(pid, mutant, directory, len(chosen), now)
         self._children.register(reading, selectors.EVENT_READ, child)
 
     def _judge(
@@ -185,20 +183,20 @@ class Judge:
             os._exit(1)  # a mutant that ends the process is seen as well
 
     def _listen(self) -> None:
-        """Wait until a child says something or has had its time."""
-        now = time.monotonic()
-        deadlines = [key.data.deadline for key in self._children.get_map().values()]
-        if not deadlines:
+        """Wait until a child says something, and now and then look whether one hangs."""
+        if not self._children.get_map():
             return
-        for key, _ in self._children.select(max(0.0, min(deadlines) - now)):
-            child: Child = key.data
+        for key, _ in self._children.select(LOOK_SECONDS):
             if said := os.read(key.fd, 65536):
-                child.said += said
-                child.deadline = time.monotonic() + LIMIT_SECONDS
+                key.data.goes_on(said)
             else:
                 self._end(key, None)
+        passed = time.monotonic() - self._looked
+        if passed < LOOK_SECONDS:
+            return
+        self._looked += passed
         for key in list(self._children.get_map().values()):
-            if key.data.deadline < time.monotonic():
+            if key.data.is_hung(min(passed, 2 * LOOK_SECONDS)):
                 self._end(key, "timeout")
 
     def _end(self, key: selectors.SelectorKey, verdict: str | None) -> None:

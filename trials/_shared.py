@@ -111,8 +111,13 @@ def resident(pid: int) -> int:
 
 def processor_seconds(pid: int) -> float:
     """Return how long a process has been computing, the programs that it was before included."""
+    return processor(pid)[1]
+
+
+def processor(pid: int) -> tuple[str, float]:
+    """Return the state of a process, one letter (proc(5)), and how long it has been computing."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return fields[0], (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def mib(size: float) -> str:
