@@ -22,6 +22,7 @@ HEAD = (
 )
 # Answered before a body was sent at all, and not when somebody gave up waiting for it.
 AT_ONCE_SECONDS = 5
+WARM_SECONDS = 10
 
 
 class Senders:
@@ -66,28 +67,53 @@ class Senders:
         return answer[9:12].decode() or "closed"
 
 
-def trial(report: _shared.Report, name: str, url: str, front: _proxied.Proxied, **how: int) -> None:
+class Watch:
+    """The most that each worker held during the block, beyond what it held before."""
+
+    def __init__(self, pids: list[int]) -> None:
+        self._before = {pid: _shared.resident(pid) for pid in pids}
+        self._most = dict(self._before)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "Watch":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    @property
+    def growth(self) -> int:
+        """Return the growth of the one that grew most."""
+        return max(self._most[pid] - size for pid, size in self._before.items())
+
+    def _run(self) -> None:
+        while not self._stopping.wait(0.02):
+            for pid in self._most:
+                self._most[pid] = max(self._most[pid], _shared.resident(pid))
+
+
+def trial(
+    report: _shared.Report,
+    name: str,
+    url: str,
+    front: _proxied.Proxied,
+    *,
+    clients: int,
+    rounds: int,
+) -> None:
     """Send them while others work, and look at what the workers hold."""
-    before = {pid: _shared.resident(pid) for pid in front.workers()}
-    most = dict(before)
-    stopping = threading.Event()
-
-    def watch() -> None:
-        while not stopping.wait(0.02):
-            for pid in most:
-                most[pid] = max(most[pid], _shared.resident(pid))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        with _load.running(url, clients=20, rate=50) as load:
-            waiting = Senders(url, is_sending=False, **how)
+    pids = front.workers()
+    with _load.running(url, clients=20, rate=50) as load:
+        # A worker that has just begun grows with whatever it does first.
+        time.sleep(WARM_SECONDS)
+        with Watch(pids) as watch:
+            waiting = Senders(url, clients=clients, rounds=rounds, is_sending=False)
             waiting.run()
-            sending = Senders(url, is_sending=True, **how)
+            sending = Senders(url, clients=clients, rounds=rounds, is_sending=True)
             sending.run()
-    finally:
-        stopping.set()
-        watcher.join()
     slowest = max(waiting.seconds)
     report.promise(
         f"{name}: 413 with no byte of the body sent",
@@ -103,12 +129,11 @@ def trial(report: _shared.Report, name: str, url: str, front: _proxied.Proxied, 
         is_kept=set(sending.answers)
         <= {"413", "closed", "ConnectionResetError", "BrokenPipeError", "SSLEOFError"},
     )
-    growth = max(most[pid] - before[pid] for pid in before)
     report.promise(
         f"{name}: growth of a worker",
-        _shared.mib(growth),
+        _shared.mib(watch.growth),
         f"<= {_shared.mib(MEMORY)}",
-        is_kept=growth <= MEMORY and set(front.workers()) == set(before),
+        is_kept=watch.growth <= MEMORY and front.workers() == pids,
     )
     bad = [asked for asked in load.answers if not asked.is_good]
     report.figure(f"{name}: others, 99 %", f"{_load.quantile(load.answers, 0.99) * 1000:.0f} ms")

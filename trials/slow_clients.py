@@ -59,7 +59,7 @@ def asked(url: str, seconds: float) -> list[Asked]:
     return answers
 
 
-def proxied(report: _shared.Report, *, count: int, seconds: float) -> None:
+def proxied(report: _shared.Report, *, count: int, seconds: float, p99_seconds: float) -> None:
     """Slow clients of every kind before nginx."""
     with ExitStack() as stack:
         front = _proxied.Proxied(stack)
@@ -75,8 +75,8 @@ def proxied(report: _shared.Report, *, count: int, seconds: float) -> None:
             report.promise(
                 f"nginx, {how}: /health, 99 % and at most",
                 f"{_milliseconds(p99)}; {_milliseconds(most)}",
-                f"99 % <= {_milliseconds(P99_SECONDS)}, all < {MOST_SECONDS:.0f} s, none fails",
-                is_kept=p99 <= P99_SECONDS and most < MOST_SECONDS and not bad,
+                f"99 % <= {_milliseconds(p99_seconds)}, all < {MOST_SECONDS:.0f} s, none fails",
+                is_kept=p99 <= p99_seconds and most < MOST_SECONDS and not bad,
             )
 
 
@@ -106,11 +106,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clients", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--p99", type=float, default=P99_SECONDS, help="more on a busy machine")
     parser.add_argument("--only", choices=["nginx", "alone"])
     arguments = parser.parse_args()
     report = _shared.Report(f"slow_clients: {arguments.clients} of each kind")
     if arguments.only != "alone":
-        proxied(report, count=arguments.clients, seconds=arguments.seconds)
+        proxied(
+            report,
+            count=arguments.clients,
+            seconds=arguments.seconds,
+            p99_seconds=arguments.p99,
+        )
     if arguments.only != "nginx":
         most = tuple(count for count in DIRECT if count <= arguments.clients)
         exposed(report, counts=most, seconds=min(arguments.seconds, 10))

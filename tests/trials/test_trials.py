@@ -17,7 +17,7 @@ QUICK = {
     "oversized": ["--clients", "20", "--rounds", "2"],
     "replacement": ["--replacements", "2", "--hups", "1", "--requests", "600", "--rate", "60"],
     "seed": ["--users", "20000"],
-    "slow_clients": ["--clients", "200", "--seconds", "5", "--only", "nginx"],
+    "slow_clients": ["--clients", "200", "--seconds", "5", "--p99", "3", "--only", "nginx"],
     "timing": ["--samples", "60"],
 }
 
