@@ -29,6 +29,8 @@ def install(app: Flask, settings: Settings) -> Api:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.url_map.redirect_defaults = False
+    # Views and hooks are synchronous; Flask would look at each of them again at every request.
+    app.ensure_sync = lambda func: func  # type: ignore[method-assign]
     json.register(app)
     errors.register(app)
     headers.register(app, settings)

@@ -4,10 +4,10 @@ The server below names itself without a version and cannot be told otherwise fro
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Response, request
 from flask_cors import CORS
 
 from gatehouse.settings import Settings
@@ -73,6 +73,9 @@ def register(app: Flask, settings: Settings) -> None:
         vary_header=False,  # `complete` says it for every answer, refused origins included
         allow_private_network=False,
     )
+    # Most requests are of no browser: the hook that the extension has added waits for an Origin.
+    share: Callable[[Response], Response] = app.after_request_funcs[None].pop()  # type: ignore[assignment]
+    app.after_request(lambda found: share(found) if "HTTP_ORIGIN" in request.environ else found)
 
 
 def _exactly(origin: str) -> "str | re.Pattern[str]":
