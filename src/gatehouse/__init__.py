@@ -9,6 +9,7 @@ from gatehouse.infra import (
     cache,
     db,
     hashing,
+    idempotency,
     jobs,
     keys,
     limits,
@@ -43,6 +44,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     hashing.init_app(app, settings)
     keys.init_app(app)
     jobs.init_app(app)
+    idempotency.init_app(app)
     mail.init_app(app, settings)
     storage.init_app(app, settings)
     TokenManager().init_app(app)

@@ -55,6 +55,8 @@ class TokenForm(Schema):
 class TokensOut(Schema):
     """Both tokens of a session (RFC 6749, section 5.1)."""
 
+    is_secret = True
+
     access_token = fields.String(
         required=True, metadata=told("A JWT for the Authorization header.", _ACCESS)
     )
@@ -70,6 +72,8 @@ class TokensOut(Schema):
 
 class AccessTokenOut(Schema):
     """An access token with a fresh `auth_time`; the session and its refresh token stay."""
+
+    is_secret = True
 
     access_token = fields.String(
         required=True, metadata=told("A JWT for the Authorization header.", _ACCESS)

@@ -27,6 +27,7 @@ from gatehouse.roles.schemas import (
 from gatehouse.roles.vocabulary import RolePermission
 from gatehouse.web import access, conditional, pagination
 from gatehouse.web.blueprint import Blueprint
+from gatehouse.web.idempotency import idempotent
 from gatehouse.web.json import respond
 from gatehouse.web.transaction import in_unit
 
@@ -66,6 +67,7 @@ def list_roles(args: dict[str, Any]) -> Response:
 @access.no_api_key
 @blp.refuses(RoleExists, TargetOutranks, UnknownPermission)
 @blp.arguments(RoleCreate)
+@idempotent
 @in_unit
 @blp.response(201, RoleOut, etag=True, description="The role was made.")
 def create_role(body: dict[str, Any]) -> Response:

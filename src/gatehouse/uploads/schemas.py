@@ -24,6 +24,8 @@ class AvatarAnnounced(Schema):
 class UploadOut(Schema):
     """Where to send the picture, and with what."""
 
+    is_secret = True
+
     upload_id = fields.UUID(required=True, metadata=told("What to confirm afterwards.", ID))
     method = fields.String(required=True, metadata=told("The method of that request.", "PUT"))
     url = fields.String(

@@ -26,6 +26,10 @@ _ANY_REQUEST = (
     *(refusals.UntrustedHost, refusals.BrokenBody, refusals.BodyTooLarge),
     *(refusals.UnsupportedMediaType, refusals.InternalError),
 )
+_OF_KEYS = (
+    *(refusals.InvalidIdempotencyKey, refusals.IdempotencyKeyReused),
+    *(refusals.RequestInProgress, refusals.AnswerWithheld),
+)
 _HEADERS = {
     401: ("WWW-Authenticate",),
     429: ("Retry-After", "RateLimit-Policy", "RateLimit"),
@@ -40,6 +44,10 @@ def of(view: Callable[..., Any], operation: Mapping[str, Any], lock: Lock, path:
     yield from _by_lock(lock)
     if getattr(view, "_limits", None):
         yield RateLimited
+    if getattr(view, "_has_secret", False):
+        yield refusals.IdempotencyNotSupported
+    if getattr(view, "_is_idempotent", False):
+        yield from _OF_KEYS
     names = {parameter.get("name") for parameter in operation.get("parameters", ())}
     is_form = getattr(view, "_speaks_oauth", False)
     # Unknown query parameters are refused everywhere.

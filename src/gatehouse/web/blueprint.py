@@ -23,7 +23,7 @@ from marshmallow import Schema
 from werkzeug.wrappers import Response as AnyResponse
 
 from gatehouse.core.errors import Refusal, Unprocessable
-from gatehouse.web import body, parsing, problem
+from gatehouse.web import body, idempotency, parsing, problem
 from gatehouse.web.inputs import notes_of, passing
 from gatehouse.web.json import respond
 from gatehouse.web.refusals import InvalidForm
@@ -143,8 +143,10 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
         A finished Response passes untouched, and the schema only describes it. `etag` tells
         that the answer carries one and that the route honours If-Match or If-None-Match.
+        Where the schema says `is_secret`, no Idempotency-Key is taken.
         """
         dumper = None if schema is None else instance(schema)
+        is_secret = getattr(schema, "is_secret", False)
         told: dict[str, Any] = {
             "description": description or HTTPStatus(status).phrase,
             "content_type": content_type,
@@ -157,12 +159,15 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
             def answering(*args: Any, **kwargs: Any) -> AnyResponse:
                 if request.environ.get("QUERY_STRING") and "query_is_read" not in g:
                     raise Unprocessable("This route takes no query parameters.")
+                if is_secret:
+                    idempotency.refuse_key()
                 return _answer(view(*args, **kwargs), status, dumper)
 
             documented = notes_of(answering)
             documented.setdefault("response", {"responses": {}})["responses"][status] = [told]
             documented["success_status_codes"] = [status]
             answering._has_etag = etag  # type: ignore[attr-defined]
+            answering._has_secret = is_secret  # type: ignore[attr-defined]
             return answering  # type: ignore[return-value]
 
         return decorator

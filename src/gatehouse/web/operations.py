@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from gatehouse.web import answers, components, examples
+from gatehouse.web import answers, components, examples, idempotency
 from gatehouse.web.denials import InvalidToken
 from gatehouse.web.locks import Kind, Lock, lock_of
 
@@ -16,6 +16,10 @@ _CONDITIONS = {
     "If-None-Match": "Versions (`ETag`) that the client has; 304 if one is the present one.",
     "If-Match": "Versions (`ETag`) of which one has to be the present one; else 412.",
 }
+_KEY = (
+    "A new key for each new request. Sent again with the same key and body within 24 hours, the "
+    "request has no second effect and gets the same answer."
+)
 
 
 def complete(operation: Operation, view: View, *, method: str, path: str) -> None:
@@ -31,7 +35,9 @@ def complete(operation: Operation, view: View, *, method: str, path: str) -> Non
         operation["x-rate-limits"] = {rule.name: rule.default for rule in limits}
     condition = _condition(view, method, path)
     if condition is not None:
-        _add_parameter(operation, condition)
+        _add_header(operation, condition, _CONDITIONS[condition], examples=['"v3"'])
+    if getattr(view, "_is_idempotent", False):
+        _add_header(operation, idempotency.HEADER, _KEY, **idempotency.SCHEMA)
     _add_examples(operation, view)
     for status in [status for status in responses if status.startswith("2")]:
         names = _success_headers(operation, view, status)
@@ -91,14 +97,14 @@ def _condition(view: View, method: str, path: str) -> str | None:
     return "If-None-Match" if method == "get" else "If-Match"
 
 
-def _add_parameter(operation: Operation, condition: str) -> None:
+def _add_header(operation: Operation, name: str, description: str, **schema: Any) -> None:
     operation.setdefault("parameters", []).append(
         {
             "in": "header",
-            "name": condition,
+            "name": name,
             "required": False,
-            "description": _CONDITIONS[condition],
-            "schema": {"type": "string", "examples": ['"v3"']},
+            "description": description,
+            "schema": {"type": "string", **schema},
         }
     )
 

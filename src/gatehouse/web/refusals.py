@@ -1,6 +1,9 @@
 """What the edge refuses by itself, before any feature is asked, and what its framework refuses."""
 
-from gatehouse.core.errors import Refusal, Unprocessable
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from gatehouse.core.errors import Conflict, Forbidden, Refusal, Unprocessable
 
 
 class MalformedJson(Refusal):
@@ -80,6 +83,51 @@ class InvalidCursor(Unprocessable):
     code = "invalid_cursor"
     title = "The cursor does not belong to this list"
     remedy = "Begin at the first page."
+
+
+class InvalidIdempotencyKey(Refusal):
+    """The `Idempotency-Key` is empty, too long, or has characters that cannot be seen."""
+
+    code = "invalid_idempotency_key"
+    title = "The Idempotency-Key is not valid"
+    remedy = "Send 1 to 255 visible ASCII characters, such as a new UUID."
+
+
+class IdempotencyNotSupported(Refusal):
+    """The answer of this route holds a secret, which is never stored, so no key is taken."""
+
+    code = "idempotency_not_supported"
+    title = "This route takes no Idempotency-Key"
+    remedy = "Leave the header out."
+
+
+class IdempotencyKeyReused(Unprocessable):
+    """The `Idempotency-Key` came with another request before, or with too many others."""
+
+    code = "idempotency_key_reused"
+    title = "The Idempotency-Key belongs to another request"
+    remedy = "Make a new key for each new request, and repeat a request with its own."
+    example: ClassVar[Mapping[str, Any]] = {}
+    keeps_writes = True
+
+
+class RequestInProgress(Conflict):
+    """The first request with this `Idempotency-Key` has not been answered yet."""
+
+    code = "request_in_progress"
+    title = "The first request with this key is not answered yet"
+    remedy = "Wait for `Retry-After`, then send the same again."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "1"})
+
+
+class AnswerWithheld(Forbidden):
+    """The answer is stored under this key, and the caller has lost rights since."""
+
+    code = "answer_withheld"
+    title = "The stored answer is no longer for you"
+    remedy = "Read what was made, if you still may."
 
 
 class MethodNotAllowed(Refusal):

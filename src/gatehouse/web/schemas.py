@@ -45,9 +45,11 @@ class Schema(_Schema):
 
     The docstring of a subclass and the metadata of its members (`told`) are the API's text.
     `examples` are whole documents by name, where the required members alone make none.
+    `is_secret` says that an answer is good for whoever has it, so that none is ever stored.
     """
 
     examples: ClassVar[Mapping[str, Any]] = {}
+    is_secret: ClassVar[bool] = False
 
     class Meta:
         """Unknown members are an error."""

@@ -9,16 +9,20 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from gatehouse.infra import db
+from gatehouse.web import idempotency
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 
 def in_unit(view: View) -> View:
-    """Run the view, and the building of its answer, in one unit of work."""
+    """Run the view, and the building of its answer, in one unit of work.
+
+    Where the request has an Idempotency-Key, its answer is stored in the same unit.
+    """
 
     @wraps(view)
     def enclosed(*args: Any, **kwargs: Any) -> Any:
         with db.unit():
-            return view(*args, **kwargs)
+            return idempotency.keep(view(*args, **kwargs))
 
     return enclosed  # type: ignore[return-value]

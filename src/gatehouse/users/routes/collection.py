@@ -13,9 +13,11 @@ from gatehouse.users.routes.guards import careful_with_roles, limited_sign_up
 from gatehouse.users.schemas import Accepted, UserCreate, UserFilters, UserOut, UserPage
 from gatehouse.users.service import registration
 from gatehouse.users.vocabulary import UserPermission
-from gatehouse.web import access, conditional, pagination
+from gatehouse.web import access, conditional, idempotency, pagination
 from gatehouse.web.denials import ApiKeyNotAllowed, MissingPermission, StepUpRequired
+from gatehouse.web.idempotency import idempotent
 from gatehouse.web.json import respond
+from gatehouse.web.transaction import in_unit
 
 # The one answer of strict mode, whether the address was known or not.
 _ACCEPTED = {
@@ -29,6 +31,7 @@ _ACCEPTED = {
 @limited_sign_up
 @blp.arguments(UserCreate)
 @careful_with_roles
+@idempotent
 @blp.refuses(RegistrationClosed, EmailTaken, UsernameTaken, HashQueueFull)
 @blp.refuses(MissingPermission, RoleOutranks, StepUpRequired, ApiKeyNotAllowed)
 @blp.response(201, UserOut, etag=True, description="The account was made.")
@@ -40,12 +43,9 @@ def register(body: dict[str, Any]) -> Response:
     open. With `users:create` an administrator makes an account for somebody else, who has to
     choose a new password at the first log-in.
     """
-    row = registration.register(body, actor=access.principal_or_none(), origin=access.origin())
-    if row is None:
-        return respond(_ACCEPTED, 202)
-    response = conditional.answer(document(row), version=row.version, status=201)
-    response.headers["Location"] = f"/api/v1/users/{row.id}"
-    return response
+    who, origin = access.principal_or_none(), access.origin()
+    password_hash = registration.admit(body, actor=who, origin=origin)
+    return _register(body, password_hash=password_hash, actor=who, origin=origin)
 
 
 @blp.get("/users")
@@ -64,3 +64,14 @@ def index(filters: dict[str, Any]) -> Response:
         key="users",
         total=lambda: listing.count(filters),
     )
+
+
+@in_unit
+def _register(body: dict[str, Any], **told: Any) -> Response:
+    row = registration.register(body, **told)
+    if row is None:
+        return respond(_ACCEPTED, 202)
+    idempotency.concerns(row.id)
+    response = conditional.answer(document(row), version=row.version, status=201)
+    response.headers["Location"] = f"/api/v1/users/{row.id}"
+    return response

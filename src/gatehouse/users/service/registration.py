@@ -27,14 +27,34 @@ Body = Mapping[str, Any]
 _PRIVILEGED = ("is_active", "roles")
 
 
-def register(body: Body, *, actor: Principal | None, origin: Origin) -> Row[Any] | None:
-    """Make an account; None where the answer must not tell whether one was made.
+def admit(body: Body, *, actor: Principal | None, origin: Origin) -> str:
+    """Refuse what needs no look at other accounts, and return the hash of the password.
+
+    Slow, so outside of a unit. Raises RegistrationClosed, Unprocessable or HashQueueFull.
+    """
+    if not _is_for_somebody_else(actor):
+        if settings.registration == "closed":
+            with db.unit():
+                _record_refusal("closed", actor=None, subject_id=None, origin=origin)
+                raise RegistrationClosed
+        privileged = [name for name in _PRIVILEGED if name in body]
+        if privileged:
+            told = {name: ["Only administrators set this."] for name in privileged}
+            raise Unprocessable(errors=told)
+    return _hashed(body)
+
+
+def register(
+    body: Body, *, password_hash: str, actor: Principal | None, origin: Origin
+) -> Row[Any] | None:
+    """Make an account that was admitted, in the unit; None where the answer must not tell.
 
     An administrator (`users:create`) makes one for somebody else; everybody else signs up.
     """
-    if actor is not None and actor.may(UserPermission.CREATE):
-        return create(body, actor=actor, origin=origin)
-    return _sign_up(body, origin=origin)
+    if _is_for_somebody_else(actor):
+        standing = {"must_change_password": True, "is_verified": False}
+        return _create(body, password_hash, standing, actor=actor, origin=origin)
+    return _sign_up(body, password_hash, origin=origin)
 
 
 def create(
@@ -51,52 +71,55 @@ def create(
     recorded. `is_verified` spares them the mail that verifies the address. Opens a unit after the
     hash is made.
     """
-    check_password(body["password"], body)
-    password_hash = hashing.hash_password(body["password"])
-    wanted = body.get("roles", [USER])
+    password_hash = _hashed(body)
+    standing = {"must_change_password": not is_permanent, "is_verified": is_verified}
     with db.unit():
-        if actor is not None and UserPermission.CREATE not in rank.rights_of(actor):
-            raise MissingPermission(UserPermission.CREATE)
-        roles_of.refuse_unknown(wanted)
-        roles_of.require_to_hand_out(actor, wanted)
-        values = _values(body, password_hash=password_hash) | {
-            "must_change_password": not is_permanent,
-            "is_active": body.get("is_active", True),
-            "is_verified": is_verified,
-            "created_by": id_of(actor),
-        }
-        user_id = _insert(values, wanted, actor=actor, origin=origin)
-        details = {"roles": sorted(wanted), "is_password_permanent": is_permanent}
-        record(UserEvent.CREATED, user_id, actor=actor, origin=origin, details=details)
-        return repository.shown(user_id)
+        return _create(body, password_hash, standing, actor=actor, origin=origin)
 
 
-def _sign_up(body: Body, *, origin: Origin) -> Row[Any] | None:
-    if settings.registration == "closed":
-        with db.unit():
-            _record_refusal("closed", actor=None, subject_id=None, origin=origin)
-            raise RegistrationClosed
-    privileged = [name for name in _PRIVILEGED if name in body]
-    if privileged:
-        raise Unprocessable(errors={name: ["Only administrators set this."] for name in privileged})
-    check_password(body["password"], body)
-    password_hash = hashing.hash_password(body["password"])
+def _create(
+    body: Body,
+    password_hash: str,
+    standing: Mapping[str, bool],
+    *,
+    actor: Principal | None,
+    origin: Origin,
+) -> Row[Any]:
+    wanted = body.get("roles", [USER])
+    if actor is not None and UserPermission.CREATE not in rank.rights_of(actor):
+        raise MissingPermission(UserPermission.CREATE)
+    roles_of.refuse_unknown(wanted)
+    roles_of.require_to_hand_out(actor, wanted)
+    values = _values(body, password_hash=password_hash) | {
+        **standing,
+        "is_active": body.get("is_active", True),
+        "created_by": id_of(actor),
+    }
+    user_id = _insert(values, wanted, actor=actor, origin=origin)
+    details = {
+        "roles": sorted(wanted),
+        "is_password_permanent": not values["must_change_password"],
+    }
+    record(UserEvent.CREATED, user_id, actor=actor, origin=origin, details=details)
+    return repository.shown(user_id)
+
+
+def _sign_up(body: Body, password_hash: str, *, origin: Origin) -> Row[Any] | None:
     is_hiding = settings.registration_enumeration == "hide"
     values = _values(body, password_hash=password_hash)
     if is_hiding:
         # A name that is free or taken afterwards would tell whether the account was made.
         values |= {"username": None, "username_folded": None}
-    with db.unit():
-        try:
-            user_id = _insert(values, [USER], actor=None, origin=origin)
-        except EmailTaken:
-            owner = repository.email_owner(values["email_folded"])
-            if not is_hiding or owner is None:
-                raise
-            mails.queue_account_exists(owner.id)
-            return None
-        audit.record(UserEvent.REGISTERED, actor_id=user_id, subject_id=user_id, origin=origin)
-        return None if is_hiding else repository.shown(user_id)
+    try:
+        user_id = _insert(values, [USER], actor=None, origin=origin)
+    except EmailTaken:
+        owner = repository.email_owner(values["email_folded"])
+        if not is_hiding or owner is None:
+            raise
+        mails.queue_account_exists(owner.id)
+        return None
+    audit.record(UserEvent.REGISTERED, actor_id=user_id, subject_id=user_id, origin=origin)
+    return None if is_hiding else repository.shown(user_id)
 
 
 def _insert(
@@ -126,6 +149,15 @@ def _insert(
     if values["must_change_password"]:
         mail.queue("new_password_required", to=values["email"], user_id=user_id, context={})
     return user_id
+
+
+def _is_for_somebody_else(actor: Principal | None) -> bool:
+    return actor is not None and actor.may(UserPermission.CREATE)
+
+
+def _hashed(body: Body) -> str:
+    check_password(body["password"], body)
+    return hashing.hash_password(body["password"])
 
 
 def _values(body: Body, *, password_hash: str) -> dict[str, Any]:
