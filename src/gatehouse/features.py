@@ -5,6 +5,7 @@ from gatehouse import (
     auth,
     guessing,
     health,
+    notifications,
     one_time,
     pages,
     roles,
@@ -23,6 +24,7 @@ FEATURES: tuple[Feature, ...] = (
     users.feature,  #     /users: sign-up, profile, administration
     auth.feature,  #      /auth: log-in, refresh, verification, recovery; /.well-known/jwks.json
     uploads.feature,  #   /users/me/avatar, /uploads
+    notifications.feature,  # /notifications: mail and push to one, a role, or everyone
     pages.feature,  #     /docs, /problems, and where links in mail lead
     health.feature,  #    /health, /ready
 )

@@ -52,6 +52,7 @@ DOORS = {
     "DELETE /roles/<uuid:role_id>": "permission roles:write, fresh, no_api_key",
     "GET /permissions": "permission roles:read",
     "GET /audit-events": "user",
+    "POST /notifications": "permission notifications:send",
     f"POST {ME}/avatar": "user",
     f"POST {ME}/avatar/confirm": "user",
     f"DELETE {ME}/avatar": "user",

@@ -32,6 +32,7 @@ from gatehouse.infra.jobs.desk import (
     purge_before,
     retry,
     rows_of,
+    waiting,
 )
 from gatehouse.infra.jobs.outbox import OutboxEntry, State
 from gatehouse.infra.jobs.runner import (
@@ -66,6 +67,7 @@ __all__ = [
     "run_due",
     "start_thread",
     "stop_thread",
+    "waiting",
 ]
 
 
@@ -100,12 +102,14 @@ def enqueue(
     *,
     user_id: UUID | None = None,
     delay: timedelta | None = None,
+    entry_id: UUID | None = None,
 ) -> UUID:
     """Write work down in the present unit; it begins after the commit, at once or after `delay`.
 
-    Returns the id of the row. `user_id` is whose data the payload holds, for erasing it.
+    Returns the id of the row. `user_id` is whose data the payload holds, for erasing it. Where the
+    caller chooses the id, a second row with it is an IntegrityError at the end of the unit.
     """
-    entry_id = outbox.add(kind, payload, user_id=user_id, delay=delay)
+    entry_id = outbox.add(kind, payload, user_id=user_id, delay=delay, entry_id=entry_id)
     if not delay:
         app = current_app._get_current_object()  # type: ignore[attr-defined]
         db.after_commit(lambda: wake(app, entry_id))

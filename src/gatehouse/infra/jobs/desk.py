@@ -9,7 +9,7 @@ from sqlalchemy import CursorResult, Row, RowMapping, delete, func, select, upda
 
 from gatehouse.core import clock
 from gatehouse.infra import db
-from gatehouse.infra.jobs.outbox import PERIODIC, OutboxEntry, State
+from gatehouse.infra.jobs.outbox import IS_OPEN, PERIODIC, OutboxEntry, State
 
 KEPT_WHEN_DONE = timedelta(days=7)
 BATCH = 1_000
@@ -26,6 +26,12 @@ def counts() -> dict[str, int]:
     )
     found = {row.state: row.number for row in rows}
     return {state.value: found.get(state.value, 0) for state in State}
+
+
+def waiting(kind: str, *, at_most: int) -> int:
+    """Return how many rows of a kind are not done yet; counts no further than `at_most`."""
+    some = select(OutboxEntry.id).where(IS_OPEN, OutboxEntry.kind == kind).limit(at_most)
+    return int(db.reader.scalar(select(func.count()).select_from(some.subquery())))
 
 
 def listed(

@@ -34,7 +34,7 @@ PERIODIC = "periodic:"
 GRACE = timedelta(seconds=2)
 
 # Spelled out and not bound, so that PostgreSQL sees that the partial index covers it.
-_IS_OPEN = text("state IN ('waiting', 'leased')")
+IS_OPEN = text("state IN ('waiting', 'leased')")
 
 
 class State(StrEnum):
@@ -52,7 +52,7 @@ class OutboxEntry(db.Model):
     __tablename__ = "outbox"
     __table_args__ = (
         CheckConstraint("state IN ('waiting', 'leased', 'done', 'parked')", name="state"),
-        Index("ix_outbox_open", "available_at", postgresql_where=_IS_OPEN, sqlite_where=_IS_OPEN),
+        Index("ix_outbox_open", "available_at", postgresql_where=IS_OPEN, sqlite_where=IS_OPEN),
     )
 
     id: Mapped[UUID] = mapped_column(db.Id, primary_key=True, default=new_id)
@@ -173,5 +173,5 @@ def add(
 
 
 def _due(kinds: Iterable[str], entry_id: UUID | None) -> tuple[Any, ...]:
-    due = _IS_OPEN, OutboxEntry.available_at <= clock.now(), OutboxEntry.kind.in_(kinds)
+    due = IS_OPEN, OutboxEntry.available_at <= clock.now(), OutboxEntry.kind.in_(kinds)
     return due if entry_id is None else (OutboxEntry.id == entry_id, *due)
