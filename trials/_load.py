@@ -25,7 +25,8 @@ from trials._shared import Report
 # What a service under this load is started with: limits are not what it is about.
 SETTINGS = {
     "LIMITS": ",".join(
-        f"{name}=1000000/minute" for name in ("sign_up", "login", "login_failures", "refresh")
+        f"{name}=1000000/minute"
+        for name in ("sign_up", "login", "login_failures", "refresh", "notifications")
     ),
     "LOG_LEVEL": "ERROR",
     "TRUSTED_PROXIES": "127.0.0.0/8",

@@ -1,4 +1,4 @@
-"""F9: kill -9 of a worker under load, 50 times, loses no acknowledged write."""
+"""F9: kill -9 of a worker under load, 50 times, loses no write and repeats no keyed one."""
 
 import argparse
 import os
@@ -15,6 +15,7 @@ import urllib3
 from tests.support import started
 from tests.support.started import ADMIN, Started
 from trials import _load, _shared
+from trials._retries import Retries
 
 CLIENTS, RATE = 8, 60
 MIX = {"sign-up": 2, "log-in": 2, "change": 6, "read": 2}
@@ -47,15 +48,28 @@ def trial(report: _shared.Report, name: str, arguments: argparse.Namespace, **st
         settings = {**ADMIN, **_load.SETTINGS, "WORKERS": str(workers), **stores}
         with started.serving(Path(home), **settings) as program:
             pauses = []
+            retries = Retries(program.client.log_in(*ADMIN.values()))
             with _load.running(program.url, clients=CLIENTS, rate=RATE, mix=MIX) as load:
                 for _ in range(arguments.kills):
                     time.sleep(random.uniform(0.4, 1.6) * arguments.pause)
                     pauses.append(kill_one(program, workers))
+            retries.stop()
+            effects = retries.done()
             master_lives = program.process.poll() is None
             _load.promise(report, load, program, name=f"{name}: ")
     report.figure(f"{name}: workers killed", arguments.kills)
     unanswered = sum(not asked.status for asked in load.answers)
     report.figure(f"{name}: requests without an answer", unanswered)
+    keyed = len(retries.acknowledged)
+    report.figure(f"{name}: keyed requests sent again", retries.repeated)
+    report.promise(
+        f"{name}: effects of {keyed} keyed requests",
+        effects,
+        str(keyed),
+        is_kept=effects == keyed > arguments.kills and not retries.unexpected,
+    )
+    for text in sorted(retries.unexpected)[:5]:
+        print(f"{name}: {text}")
     respawns, answers = (sorted(column) for column in zip(*pauses, strict=True))
     median = respawns[len(respawns) // 2]
     report.promise(
