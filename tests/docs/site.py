@@ -59,7 +59,7 @@ class Site:
 
     def wait(self) -> None:
         """Wait until every instance serves."""
-        limit = time.monotonic() + 60
+        limit = time.monotonic() + 180
         for port in self.ports():
             while status(self, port) != 200:
                 if time.monotonic() > limit:
@@ -104,8 +104,8 @@ def installed(kind: str, prelude: str) -> Iterator[Site]:
 
 
 def _block(words: str) -> str:
-    (found,) = (block.text for block in DEPLOYING if words in block.text)
-    return found
+    """Return the first block of Deploying with these words: without containers."""
+    return next(block.text for block in DEPLOYING if words in block.text)
 
 
 def _variables(kind: str, *, smtp_port: int) -> str:

@@ -129,6 +129,7 @@ def test_every_procedure_does_what_the_page_says(kind: str) -> None:
     with installed(kind, PRELUDE) as site:
         site.seen["ada"] = site.log_in()
         for name, those in found.items():
+            print(f"next: {name}")  # shown where it fails
             if name in BEFORE:
                 BEFORE[name](site)
             printed = ""

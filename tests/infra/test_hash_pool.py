@@ -78,7 +78,7 @@ def test_the_queue_is_bounded_in_number() -> None:
 
 
 def test_the_queue_is_bounded_in_time() -> None:
-    """A refusal says how long the work that is waiting will take."""
+    """F15: a refusal says how long the work that is waiting will take."""
     tested = pool(most=100, seconds=8, estimate=3)
     gate = Gate(tested, 3)
     with pytest.raises(HashQueueFull) as caught:

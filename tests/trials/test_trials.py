@@ -12,12 +12,15 @@ QUICK = {
     "fuzz": ["--requests", "6000", "--examples", "2", "--variations", "1000"],
     "kill_workers": ["--kills", "5"],
     "mail": ["--kills", "3", "--mails", "50"],
+    "mail_server": ["--mails", "20"],
     "memory": ["--requests", "800"],
     "mutants": ["--only", "core/", "--tests", "core"],
     "oversized": ["--clients", "20", "--rounds", "2"],
+    "redis_flushed": ["--seconds", "10"],
     "replacement": ["--replacements", "2", "--hups", "1", "--requests", "600", "--rate", "60"],
     "seed": ["--users", "20000"],
     "slow_clients": ["--clients", "200", "--seconds", "5", "--p99", "3", "--only", "nginx"],
+    "storage_down": ["--uploads", "5"],
     "timing": ["--samples", "60"],
 }
 
@@ -25,7 +28,10 @@ QUICK = {
 @pytest.mark.full
 @pytest.mark.parametrize("name", QUICK)
 def test_a_trial_passes_in_small(name: str, postgres_url: str, redis_url: str) -> None:
-    """F7, F9, F10, F12, F16, F17, R44, R97: a table of figures, a verdict, and an exit code."""
+    """Prove one trial: a table of figures, a verdict, and an exit code.
+
+    F6, F7, F8, F9, F10, F12, F16, F17, R44, R97.
+    """
     servers = {"TEST_DATABASE_URL": postgres_url, "TEST_REDIS_URL": redis_url}
     done = subprocess.run(
         [sys.executable, "trials", name, *QUICK[name]],
