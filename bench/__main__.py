@@ -20,6 +20,7 @@ from tests.servers.server import ROOT
 from tests.support import smtp_sink
 
 PARTS: dict[str, Callable[[Run], None]] = {
+    "weight": weight.weight,
     "w1": workloads.me,
     "w2": workloads.page,
     "w3": workloads.log_in,
@@ -27,12 +28,10 @@ PARTS: dict[str, Callable[[Run], None]] = {
     "w5": workloads.stall,
     "w6": scale.deep,
     "scale": scale.sizes,
-    "memory": weight.memory,
-    "start": weight.start,
     "embedded": weight.embedded,
     "flood": flood.flood,
 }
-QUICK = ("w1", "w2", "w3", "w5", "w6", "memory", "start")
+QUICK = ("weight", "w1", "w2", "w3", "w5", "w6")
 MADE = ROOT / "build" / "bench"
 
 

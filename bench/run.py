@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -117,8 +117,3 @@ def summary(found: dict[str, Any]) -> str:
 def say(text: str) -> None:
     """Tell how far the run is."""
     print(text, file=sys.stderr, flush=True)
-
-
-def titles(services: Iterable[Service]) -> dict[str, str]:
-    """Return what people call the services."""
-    return {service.name: service.title for service in services}

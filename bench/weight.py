@@ -6,32 +6,35 @@ from bench import checks, gatehouse, load
 from bench.load import Result
 from bench.processes import Running, serving
 from bench.run import Run, say
-from bench.workloads import COMPARED
+from bench.workloads import COMPARED, login
 
 
-def memory(run: Run) -> None:
-    """Memory of a worker that has worked: resident (RSS), and its fair share of it (PSS)."""
-    for running in run.start(*COMPARED):
-        api, name = running.service.api, running.service.name
-        load.closed_loop(running, api.me, running.service.people, seconds=1)
-        path = api.page.format(skip=0)
-        load.closed_loop(running, path, running.service.readers, seconds=1)
-        resident, share = running.memory()
-        run.measures += [
-            {"workload": "rss", "service": name, "round": 0, "value": resident},
-            {"workload": "pss", "service": name, "round": 0, "value": share},
-        ]
-        say(f"  memory {name:<20} RSS {resident:.1f} MiB  PSS {share:.1f} MiB")
+def weight(run: Run) -> None:
+    """Seconds from the start of two workers to the first answer, and what a worker holds.
 
-
-def start(run: Run) -> None:
-    """Seconds from the start of a prepared service with two workers to its first answer."""
+    Each service is alone meanwhile: those that run beside it would share some of its memory.
+    """
 
     def started(name: str) -> float:
         with serving(run.services[name], logs=run.home) as running:
+            if not any(one["workload"] == "rss" and one["service"] == name for one in run.measures):
+                _weigh(run, running)
             return running.start_seconds
 
-    run.interleaved("start", {name: partial(started, name) for name in COMPARED})
+    contestants = {name: partial(started, name) for name in COMPARED}
+    run.interleaved("start", contestants, rounds=run.plan.login_rounds)
+
+
+def _weigh(run: Run, running: Running) -> None:
+    """Let the workers work at everything, then look at what they hold."""
+    api, service = running.service.api, running.service
+    load.closed_loop(running, api.me, service.people, seconds=1)
+    load.closed_loop(running, api.page.format(skip=0), service.readers, seconds=1)
+    if api.login is not None:
+        load.loop(running, partial(login, running), expected=200, seconds=1)
+    for name, value in zip(("rss", "pss"), running.memory(), strict=True):
+        run.measures.append({"workload": name, "service": service.name, "round": 0, "value": value})
+        say(f"  {name} {service.name:<20} {value:.1f} MiB")
 
 
 def embedded(run: Run) -> None:

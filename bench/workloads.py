@@ -77,7 +77,7 @@ def _listed(run: Run, running: Running, path: str) -> Result:
 
 
 def _logged_in(run: Run, running: Running) -> Result:
-    request = partial(_login, running)
+    request = partial(login, running)
     result = load.loop(running, request, expected=200, seconds=run.plan.login_seconds)
     return checks.clean(result, running)
 
@@ -103,7 +103,7 @@ def _alone(run: Run, running: Running) -> Result:
 
 def _while_logging_in(run: Run, running: Running) -> Result:
     clients = load.Clients(
-        running, partial(_login, running), expected=200, clients=load.LOGIN_CLIENTS
+        running, partial(login, running), expected=200, clients=load.LOGIN_CLIENTS
     )
     clients.start()
     try:
@@ -123,11 +123,12 @@ def asking(running: Running) -> Callable[[int], Request]:
     return lambda number: Request("GET", path, token=people[number % len(people)][1])
 
 
-def _login(running: Running, _: int) -> Request:
+def login(running: Running, _: int) -> Request:
+    """Return a log-in of somebody from an address where nobody was before."""
     number = next(_numbers)
-    people, login = running.service.people, running.service.api.login
-    assert login is not None
-    return login(people[number * 7 % len(people)][0], address(number))
+    people, log_in = running.service.people, running.service.api.login
+    assert log_in is not None
+    return log_in(people[number * 7 % len(people)][0], address(number))
 
 
 def address(number: int) -> str:

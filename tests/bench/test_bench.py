@@ -11,9 +11,7 @@ import pytest
 from bench import __main__ as bench
 from tests.servers.server import ROOT
 
-SMALL = (
-    "--only w1,w2,w3,w5,w6,memory,start,embedded --rounds 1 --seconds 1 --many 12000 --patience 0"
-)
+SMALL = "--only w1,w2,w3,w5,w6,weight,embedded --rounds 1 --seconds 1 --many 12000 --patience 0"
 
 
 def test_without_wrk_it_says_what_is_missing() -> None:
