@@ -59,7 +59,8 @@ def _bars(place: Axes, figures: Figures, workload: str) -> None:
         place.bar(at, height, color=COLOURS[service], width=0.7)
         found = figures.all(workload, service, key)
         place.plot([at] * len(found), found, ".", color="#212121", markersize=3)
-    place.set_xticks(range(len(services)), [_short(figures, one) for one in services], rotation=35)
+    names = [_short(figures, one).partition(",")[0] for one in services]
+    place.set_xticks(range(len(services)), names, rotation=35, ha="right", rotation_mode="anchor")
 
 
 def stall(figures: Figures) -> pyplot.Figure | None:
@@ -77,7 +78,8 @@ def stall(figures: Figures) -> pyplot.Figure | None:
     place.set_yscale("log")
     place.set_ylabel("milliseconds; p99 wide, p50 narrow")
     place.set_title("W5: GET /users/me alone (pale) and while eight clients log in")
-    place.set_xticks(range(len(services)), [_short(figures, one) for one in services])
+    names = [_short(figures, one).replace(", ", ",\n") for one in services]
+    place.set_xticks(range(len(services)), names)
     return drawn
 
 
@@ -104,7 +106,7 @@ def scale(figures: Figures) -> pyplot.Figure | None:
 
 
 def _short(figures: Figures, service: str) -> str:
-    return "bcrypt" if service == "bcrypt" else figures.title(service).partition(":")[0]
+    return figures.title(service).partition(":")[0]
 
 
 if __name__ == "__main__":
