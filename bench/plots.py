@@ -76,6 +76,7 @@ def stall(figures: Figures) -> pyplot.Figure | None:
                 colour = COLOURS[service] if key == "p99" else "#212121"
                 place.bar(at + 0.36 * shift - 0.18, value, width, color=colour, alpha=shade)
     place.set_yscale("log")
+    place.set_ylim(bottom=0.5)
     place.set_ylabel("milliseconds; p99 wide, p50 narrow")
     place.set_title("W5: GET /users/me alone (pale) and while eight clients log in")
     names = [_short(figures, one).replace(", ", ",\n") for one in services]
@@ -99,9 +100,10 @@ def scale(figures: Figures) -> pyplot.Figure | None:
             place.barh(heights, values, 0.36, color=COLOURS["gatehouse"], alpha=shade, label=title)
         place.set_xlabel(label)
         place.set_xscale("log")
+        place.set_xlim(left=1)
     axes[0].set_yticks([at + 0.19 for at in range(len(found))], found)
     axes[0].invert_yaxis()
-    axes[1].legend(frameon=False)
+    drawn.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return drawn
 
 
