@@ -13,7 +13,7 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from gunicorn.arbiter import Arbiter
 
-from gatehouse.infra import jobs, metrics, server
+from gatehouse.infra import jobs, metrics, server, sockets
 from gatehouse.infra.logs import logger
 from gatehouse.settings import Settings, SettingsError
 
@@ -92,7 +92,8 @@ def post_worker_init(worker: server.Worker) -> None:
 
 
 def worker_exit(_arbiter: Arbiter, worker: server.Worker) -> None:
-    """Let the job at hand finish, so that nobody has to wait for its lease to run out."""
+    """Send WebSockets elsewhere, and let the job at hand finish: nobody waits for its lease."""
+    sockets.stop(worker.wsgi)
     jobs.stop_thread(worker.wsgi)
 
 

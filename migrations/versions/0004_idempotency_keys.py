@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision: str = "0004_idempotency_keys"
-down_revision: str | None = "0002_uploads"
+down_revision: str | None = "0003_sockets"
 branch_labels: Sequence[str] | None = None
 depends_on: Sequence[str] | None = None
 

@@ -18,6 +18,7 @@ from gatehouse.infra import (
     metrics,
     push,
     redis,
+    sockets,
     storage,
 )
 from gatehouse.settings import Settings
@@ -47,6 +48,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     idempotency.init_app(app)
     mail.init_app(app, settings)
     storage.init_app(app, settings)
+    sockets.init_app(app, settings)
     TokenManager().init_app(app)
 
     api = edge.install(app, settings)

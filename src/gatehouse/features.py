@@ -10,6 +10,7 @@ from gatehouse import (
     pages,
     roles,
     sessions,
+    sockets,
     uploads,
     users,
 )
@@ -24,6 +25,7 @@ FEATURES: tuple[Feature, ...] = (
     users.feature,  #     /users: sign-up, profile, administration
     auth.feature,  #      /auth: log-in, refresh, verification, recovery; /.well-known/jwks.json
     uploads.feature,  #   /users/me/avatar, /uploads
+    sockets.feature,  #   /auth/ws-ticket, /ws: live notices
     notifications.feature,  # /notifications: mail and push to one, a role, or everyone
     pages.feature,  #     /docs, /problems, and where links in mail lead
     health.feature,  #    /health, /ready

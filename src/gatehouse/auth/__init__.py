@@ -3,11 +3,12 @@
 from gatehouse.auth import recovery, recovery_routes, verification
 from gatehouse.auth.authenticator import authenticate
 from gatehouse.auth.manager import TokenManager
+from gatehouse.auth.repository import permissions_in
 from gatehouse.auth.routes import blueprint, well_known
 from gatehouse.auth.vocabulary import LIMITS, LOGINS, AuthEvent
 from gatehouse.feature import Feature
 
-__all__ = ["TokenManager", "feature", "recovery_routes"]
+__all__ = ["TokenManager", "feature", "permissions_in", "recovery_routes"]
 
 feature = Feature(
     name="auth",

@@ -147,6 +147,7 @@ def _unfinished(account: Any) -> Refusal | None:
 
 def _start(account: Any, judgement: guessing.Judgement, *, origin: Origin) -> Session:
     session = sessions.start(account.id, epoch=account.session_epoch, origin=origin, amr=("pwd",))
+    is_surprising = not judgement.candidate.is_known_place
     guessing.remember_place(account.id, origin=origin)
     audit.record(
         SessionEvent.STARTED,
@@ -154,8 +155,8 @@ def _start(account: Any, judgement: guessing.Judgement, *, origin: Origin) -> Se
         subject_id=account.id,
         origin=origin,
         target=str(session.id),
+        details={"is_new_place": True} if is_surprising else None,
     )
-    is_surprising = not judgement.candidate.is_known_place
     if is_surprising and judgement.failures_before >= FAILURES_WORTH_A_NOTICE:
         mail.queue("login_after_failures", to=account.email, user_id=account.id, context={})
     return session

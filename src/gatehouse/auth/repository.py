@@ -1,5 +1,6 @@
 """All SQL about logging in, and the one query that every authenticated request costs."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -41,13 +42,10 @@ def principal_of(claims: AccessClaims) -> Principal | None:
 
     Session, account, roles and their permissions come in one query, and never from a cache.
     """
-    rows = db.reader.tuples(
-        _ACCESS,
-        {"session_id": claims.session_id, "user_id": claims.user_id, "now": clock.now()},
-    )
+    rows = _access(claims.session_id, claims.user_id)
     if not rows:
         return None
-    held = [(name, permissions) for *_, name, permissions in rows if name is not None]
+    held = _roles(rows)
     return Principal(
         user_id=claims.user_id,
         session_id=claims.session_id,
@@ -57,6 +55,15 @@ def principal_of(claims: AccessClaims) -> Principal | None:
         amr=claims.amr,
         user=dict(zip(users.PUBLIC_NAMES, rows[0], strict=False)),
     )
+
+
+def permissions_in(session_id: UUID, *, user_id: UUID) -> frozenset[str] | None:
+    """Return what a person may do in a session at this moment; None if it is dead.
+
+    For what has no access token with each act, as a WebSocket.
+    """
+    rows = _access(session_id, user_id)
+    return roles.expand(_roles(rows)) if rows else None
 
 
 def candidate(folded: str, *, place: str, now: datetime) -> Any:
@@ -88,3 +95,12 @@ def email_of(user_id: UUID) -> str | None:
     """Return the address of an account, deleted or not, in the unit."""
     found: str | None = db.session.scalar(select(User.email).where(User.id == user_id))
     return found
+
+
+def _access(session_id: UUID, user_id: UUID) -> Sequence[tuple[Any, ...]]:
+    asked = {"session_id": session_id, "user_id": user_id, "now": clock.now()}
+    return db.reader.tuples(_ACCESS, asked)
+
+
+def _roles(rows: Sequence[tuple[Any, ...]]) -> list[tuple[str, Any]]:
+    return [(name, permissions) for *_, name, permissions in rows if name is not None]

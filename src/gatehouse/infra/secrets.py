@@ -21,6 +21,7 @@ class Purpose(StrEnum):
     REFRESH = "refresh"  # signatures of refresh tokens
     ONE_TIME = "one-time"  # the secret part of links in mail and other tokens used once
     CURSOR = "cursor"  # signatures of paging cursors
+    SOCKET = "socket"  # tickets that open a WebSocket
     UPLOAD = "upload"  # signatures of upload URLs
     FINGERPRINT = "fingerprint"  # fingerprints of request bodies
     COUNTER = "counter"  # keys of guessing counters, which hide the names behind them

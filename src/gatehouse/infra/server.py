@@ -72,6 +72,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 self.accept(listener)
             listener.close()
 
+    def handle_request(self, req: Any, conn: Any) -> bool:
+        """Answer a request; a connection that went over to WebSocket takes no other one."""
+        return bool(super().handle_request(req, conn)) and not _is_handed_over(conn)
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        """Take a connection back, or forget it if it is no longer ours."""
+        if _is_handed_over(conn):
+            self.nr_conns -= 1
+        else:
+            super().finish_request(conn, fs)
+
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
         """Answer what never reached the application, or what broke outside of it."""
         _, status, code, phrase = next(row for row in _REFUSALS if isinstance(exc, row[0]))
@@ -85,6 +96,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             util.write_nonblock(client, _problem(status, code, phrase, request_id))
         except OSError:
             self.log.debug("the client did not wait for its answer")
+
+
+def _is_handed_over(conn: Any) -> bool:
+    """Tell whether the application has taken the connection away (`infra.sockets`)."""
+    return bool(conn.sock.fileno() < 0)
 
 
 def _problem(status: int, code: str, phrase: str, request_id: str) -> bytes:

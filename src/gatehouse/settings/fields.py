@@ -60,6 +60,10 @@ class Settings:
     max_body_bytes: int = _setting(
         v.integer(1024, 2**26), 65536, "Largest request body; a longer one is 413."
     )
+    sockets_max: int = _setting(v.integer(0, 100_000), 1000, "Most WebSockets of a process.")
+    ws_broadcast: bool = _setting(
+        v.boolean, None, "Whether broadcasts are on at all.", shown="true; false in production"
+    )
     product_name: str = _setting(v.text, "Gatehouse", "Name of the product in mail and pages.")
     shutdown_delay_seconds: int = _setting(
         v.integer(0, 300),
@@ -166,9 +170,7 @@ class Settings:
     retention_days: int = _setting(
         v.integer(1, 36500), 30, "How long a deleted account can be restored."
     )
-    audit_retention_days: int = _setting(
-        v.integer(1, 36500), 400, "How long audit events are kept."
-    )
+    audit_retention_days: int = _setting(v.integer(1, 36500), 400, "How long the ledger is kept.")
     admin_email: str | None = _setting(
         v.address, None, "E-mail of the first administrator; used while there is no account."
     )

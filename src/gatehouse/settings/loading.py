@@ -93,6 +93,7 @@ def _complete(found: dict[str, Any]) -> None:
         "public_url": f"http://{_reachable(found['host'])}:{found['port']}",
         "log_format": "json" if production else "console",
         "docs": not production,
+        "ws_broadcast": not production,
         "shutdown_delay_seconds": 5 if production else 0,
     }
     for name, value in computed.items():

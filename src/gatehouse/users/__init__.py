@@ -46,6 +46,7 @@ __all__ = [
     "LastSuperAdmin",
     "User",
     "UserCreate",
+    "UserEvent",
     "UserNotFound",
     "UserOut",
     "UserPermission",

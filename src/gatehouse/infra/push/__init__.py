@@ -19,7 +19,7 @@ from flask import Flask, current_app
 
 from gatehouse.infra import db
 from gatehouse.infra.logs import logger
-from gatehouse.infra.push_subscriber import Subscriber
+from gatehouse.infra.push.subscriber import Subscriber
 from gatehouse.infra.redis import ERRORS, EXTENSION, Breaker, listening_client
 from gatehouse.settings import Settings
 
@@ -140,7 +140,7 @@ def publish(payload: Mapping[str, Any], *, to: Audience) -> None:
     The answer does not wait for anybody: without Redis, or while it is away, only this process
     hears it.
     """
-    data = orjson.dumps(payload)
+    data = orjson.dumps(payload, option=orjson.OPT_UTC_Z)
     if len(data) > MOST_BYTES:
         raise ValueError(f"a pushed message has at most {MOST_BYTES} bytes")
     message, channel = Message(to, data.decode()), _of(current_app)
