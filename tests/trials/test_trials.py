@@ -20,6 +20,7 @@ QUICK = {
     "replacement": ["--replacements", "2", "--hups", "1", "--requests", "600", "--rate", "60"],
     "seed": ["--users", "20000"],
     "slow_clients": ["--clients", "200", "--seconds", "5", "--p99", "3", "--only", "nginx"],
+    "sockets": ["--sockets", "40", "--seconds", "5"],
     "storage_down": ["--uploads", "5"],
     "timing": ["--samples", "60"],
 }
@@ -30,7 +31,7 @@ QUICK = {
 def test_a_trial_passes_in_small(name: str, postgres_url: str, redis_url: str) -> None:
     """Prove one trial: a table of figures, a verdict, and an exit code.
 
-    F6, F7, F8, F9, F10, F12, F16, F17, R44, R97.
+    F6, F7, F8, F9, F10, F12, F16, F17, F18, R44, R97.
     """
     servers = {"TEST_DATABASE_URL": postgres_url, "TEST_REDIS_URL": redis_url}
     done = subprocess.run(
