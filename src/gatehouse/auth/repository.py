@@ -97,10 +97,10 @@ def email_of(user_id: UUID) -> str | None:
     return found
 
 
-def _access(session_id: UUID, user_id: UUID) -> Sequence[tuple[Any, ...]]:
+def _access(session_id: UUID, user_id: UUID) -> Sequence[Sequence[Any]]:
     asked = {"session_id": session_id, "user_id": user_id, "now": clock.now()}
     return db.reader.tuples(_ACCESS, asked)
 
 
-def _roles(rows: Sequence[tuple[Any, ...]]) -> list[tuple[str, Any]]:
+def _roles(rows: Sequence[Sequence[Any]]) -> list[tuple[str, Any]]:
     return [(name, permissions) for *_, name, permissions in rows if name is not None]
