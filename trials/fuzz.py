@@ -33,7 +33,7 @@ def one_round(kind: str, wanted: Round, shared: dict[str, str]) -> Tally:
         template.mkdir()
         home.mkdir()
         database: Sqlite | PostgreSql
-        variables = {"LIMITS": engine.UNLIMITED}
+        variables = dict(engine.SETTINGS)
         if kind == Sqlite.name:
             database = Sqlite(template)
         else:

@@ -33,10 +33,12 @@ from tests.fuzz.variations import Sent
 from tests.fuzz.varying import Varying
 from tests.support.answers import InProcess
 from tests.support.api import Api
+from tests.support.environment import UNHURRIED
 
 EXPECTATIONS = Path(__file__).with_name("schemathesis.toml")
 # Limits by address would answer for the service from the second minute on.
 UNLIMITED = ",".join(f"{rule.name}=1000000/minute" for one in FEATURES for rule in one.limits)
+SETTINGS = {"LIMITS": UNLIMITED, **UNHURRIED}
 PREFIX = "/api/v1"
 STEPS = 12
 # Stands in a generated request until it is sent: the log-in comes last.

@@ -22,7 +22,7 @@ from tests.support.databases import Sqlite
 PARTS = range(4)
 REQUESTS = 100_000 // (2 * len(PARTS))
 
-pytestmark = pytest.mark.settings(LIMITS=engine.UNLIMITED)
+pytestmark = pytest.mark.settings(**engine.SETTINGS)
 
 
 def expect_truth(tally: Tally) -> None:

@@ -15,6 +15,7 @@ from tests.model.machine import Machine
 from tests.model.people import RIGHTS, STEWARD
 from tests.support.api import Person
 from tests.support.databases import Database, PostgreSql, Sqlite
+from tests.support.environment import UNHURRIED
 from tests.support.mailbox import Mailbox
 
 NO_LIMIT = ",".join(
@@ -60,14 +61,14 @@ def run(app: Flask, admin: Person, mailbox: Mailbox, tmp_path: Path) -> Run:
     return run
 
 
-@pytest.mark.settings(LIMITS=NO_LIMIT)
+@pytest.mark.settings(LIMITS=NO_LIMIT, **UNHURRIED)
 def test_what_people_do_in_any_order(run: Run, database: Database) -> None:
     """The same examples at every run; each database has its own."""
     run([Sqlite.name, PostgreSql.name].index(database.name), 24)
 
 
 @pytest.mark.full
-@pytest.mark.settings(LIMITS=NO_LIMIT)
+@pytest.mark.settings(LIMITS=NO_LIMIT, **UNHURRIED)
 def test_what_many_people_do_in_any_order(run: Run) -> None:
     """Other examples at every run; one that fails says how to repeat it."""
     first = int(os.environ.get(SEED, 0)) or random.SystemRandom().randrange(2**32)

@@ -11,6 +11,8 @@ from gatehouse.settings import Settings
 SECRET_KEY = "40612003e6ad75d8b6ad505f20cfab1742cc144c37dd13aa834dda72727be893"
 DATA_KEYS = "b7CP6CbjU_6pwY2ryAKYihVmZzJUWxxetL9hu70GJVU="
 THREADS = "8"
+# For long runs, in which a database that is slow, or a run that was suspended, proves nothing.
+UNHURRIED = {f"DB_{what}_TIMEOUT_SECONDS": "600" for what in ("POOL", "LOCK", "STATEMENT")}
 
 
 def environ(directory: Path, database_url: str, **more: str) -> dict[str, str]:
