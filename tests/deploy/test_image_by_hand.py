@@ -1,5 +1,6 @@
 """The steps of the Dockerfile, carried out by hand, and what they make, started as nobody."""
 
+import ensurepip
 import os
 import re
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +24,24 @@ PLACES = ("/opt/gatehouse", "/var/lib/gatehouse")
 pytestmark = pytest.mark.full
 
 
+def python() -> Path:
+    """Return a Python that the image's user may run: that of the tests may lie in a home."""
+    names = [sys._base_executable, *(f"/usr/{part}bin/python3" for part in ("local/", ""))]  # type: ignore[attr-defined]
+    uid, gid = (int(part) for part in IMAGE.last("USER").value.split(":"))
+    for name in names:
+        try:
+            old = "import sys, venv; sys.exit(sys.version_info < (3, 11))"
+            done = subprocess.run(
+                [name, "-c", old], user=uid, group=gid, extra_groups=[], cwd="/", check=False
+            )
+        except OSError:
+            continue
+        if done.returncode == 0:
+            return Path(name)
+    secrets.lacking("there is no Python 3.11 or newer that another user may run")
+    raise AssertionError
+
+
 class ByHand:
     """A directory that stands for the root of a file system, and a Python for the base image."""
 
@@ -30,7 +50,11 @@ class ByHand:
         self.built = home / "built"
         self._base = home / "base"
         # What the base image has: a Python with pip, under that name.
-        subprocess.run([sys.executable, "-m", "venv", str(self._base)], check=True)
+        made = [str(python()), "-m", "venv", "--without-pip", str(self._base)]
+        subprocess.run(made, check=True)
+        (packages,) = self._base.glob("lib/python3*/site-packages")
+        (wheel,) = Path(ensurepip.__file__).parent.glob("_bundled/pip-*.whl")
+        zipfile.ZipFile(wheel).extractall(packages)
 
     def here(self, text: str) -> str:
         """Return a text whose paths lead into the directory."""
