@@ -57,6 +57,8 @@ def embedded(home: Path) -> Service:
     started.link(home)
     environment = {
         "PYTHONPATH": "src",
+        # Tokens name who issued them, else by a port that is known only when it starts.
+        "PUBLIC_URL": "http://127.0.0.1:8000",
         "TRUSTED_PROXIES": "127.0.0.1",
         "LOG_LEVEL": "WARNING",
     }
