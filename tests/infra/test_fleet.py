@@ -1,5 +1,6 @@
 """Two instances behind nginx with one PostgreSQL and one Redis are one service."""
 
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -11,7 +12,7 @@ import pytest
 
 from gatehouse.infra import keys
 from tests.servers.server import free_port
-from tests.support import live, people, proxy
+from tests.support import live, people, proxy, sockets
 from tests.support.api import Api, Person, new_email
 from tests.support.databases import Database, PostgreSql
 from tests.support.proxied import ThroughNginx
@@ -40,6 +41,7 @@ class Fleet:
     one: live.Live
     other: live.Live
     through: Api
+    url: str
 
     def at_each(self, person: Person) -> list[Api]:
         """Return somebody's client at each instance, and through nginx."""
@@ -76,7 +78,7 @@ def fleet(
         proxy.wait_for(port)
         transport = ThroughNginx(port)
         stack.callback(transport.close)
-        yield Fleet(instances[0], instances[1], Api(transport).at())
+        yield Fleet(instances[0], instances[1], Api(transport).at(), f"https://127.0.0.1:{port}")
 
 
 def test_r56_limits_do_not_multiply_with_instances(fleet: Fleet) -> None:
@@ -124,6 +126,23 @@ def test_a_refresh_token_of_one_is_spent_for_both(fleet: Fleet) -> None:
     thief = fleet.other.client.at().using("another program")
     thief.try_refresh(person.refresh_token).expect(401)
     assert fleet.statuses(successor) == [401]
+
+
+def test_what_is_said_at_one_is_heard_at_all(fleet: Fleet) -> None:
+    """WebSockets at either instance and through nginx are in one room."""
+    tls = ssl.create_default_context()
+    tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+    speaker, listener = fleet.one.admin(), fleet.other.client.sign_up()
+    guest = fleet.through.at().sign_up()
+    with (
+        sockets.open_as(speaker, fleet.one.url, "first") as first,
+        sockets.open_as(listener, fleet.other.url, "second") as second,
+        sockets.open_as(guest, fleet.url, "third", ssl=tls) as third,
+    ):
+        first.say("tea is ready")
+        for socket in (first, second, third):
+            heard = socket.hear("broadcast", timeout=20, user_id=speaker.id)
+            assert heard["text"] == "Client first: tea is ready"
 
 
 def test_r14_both_instances_learn_of_a_new_key(fleet: Fleet) -> None:
