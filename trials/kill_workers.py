@@ -66,7 +66,7 @@ def trial(report: _shared.Report, name: str, arguments: argparse.Namespace, **st
         f"{name}: effects of {keyed} keyed requests",
         effects,
         str(keyed),
-        is_kept=effects == keyed > arguments.kills and not retries.unexpected,
+        is_kept=effects == keyed > 0 and not retries.unexpected,
     )
     for text in sorted(retries.unexpected)[:5]:
         print(f"{name}: {text}")

@@ -265,6 +265,7 @@ def test_where_the_answer_holds_a_secret_no_key_is_taken(client: Api) -> None:
         client.post("/auth/refresh", refresh, **keyed()),
         person.post("/auth/reauthenticate", {"password": PASSWORD}, **keyed()),
         person.post("/users/me/avatar", picture, **keyed()),
+        person.post("/auth/ws-ticket", {"client_id": "c1"}, **keyed()),
     ):
         answer.expect(400, "idempotency_not_supported")
     # The refresh token was not spent.

@@ -39,6 +39,15 @@ class Mailbox:
         """Return the messages to one address, byte for byte."""
         return [message for message in self.messages() if message["To"] == address]
 
+    def wait_for(self, address: str, subject: str) -> list[EmailMessage]:
+        """Return the messages to one address with a subject, once there is any."""
+        limit = time.monotonic() + self._patience_seconds
+        while True:
+            found = [one for one in self.to(address) if one["Subject"] == subject]
+            if found or time.monotonic() > limit:
+                return found
+            time.sleep(0.02)
+
     def subjects(self, address: str) -> list[str]:
         """Return the subjects of the messages to one address."""
         return [str(message["Subject"]) for message in self.to(address)]

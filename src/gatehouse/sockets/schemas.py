@@ -22,6 +22,8 @@ class TicketIn(Schema):
 class TicketOut(Schema):
     """A ticket for one socket."""
 
+    is_secret = True
+
     ticket = fields.String(required=True, metadata=told("What opens the socket, once.", _TICKET))
     expires_in = fields.Integer(
         required=True, metadata=told("For how many seconds it does.", TICKET_SECONDS)
