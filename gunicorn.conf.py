@@ -86,6 +86,7 @@ def post_worker_init(worker: server.Worker) -> None:
     # A burst wakes a hundred threads at once. With Python's turns of 5 ms the one that holds
     # SQLite's write lock, or a connection, would wait for half a second to go on.
     sys.setswitchinterval(0.0005)
+    server.die_before_the_main_process()
     jobs.start_thread(worker.wsgi)
     if _metrics:
         _metrics.watch(worker, metrics.of(worker.wsgi).sample)

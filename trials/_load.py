@@ -72,10 +72,11 @@ class Load:
 
     def stop(self) -> None:
         """Wait until every client has its last answer."""
+        is_first = not self._stopping.is_set()
         self._stopping.set()
         for thread in self._threads:
             thread.join()
-        if self.skipped:
+        if self.skipped and is_first:
             print(f"load: {self.skipped} requests not sent, because every client waited")
 
     def between(self, since: float, until: float = math.inf, *, kind: str = "") -> list[Asked]:

@@ -3,13 +3,15 @@
 import os
 import platform
 import resource
+import signal
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from uuid import uuid4
 
 import psycopg
+import redis as redis_client
 from psycopg import sql
 
 from tests import servers
@@ -69,6 +71,12 @@ def redis(stack: ExitStack) -> str:
     return servers.find("Redis", stack).url
 
 
+def empty(url: str) -> None:
+    """Forget everything that a database of Redis holds."""
+    with redis_client.Redis.from_url(url) as client:
+        client.flushdb()
+
+
 def flask(home: Path, *arguments: str, **variables: str) -> subprocess.Popen[str]:
     """Start a command of the service in a directory where it has been started before."""
     return subprocess.Popen(
@@ -93,6 +101,12 @@ def people(home: Path, count: int, **variables: str) -> None:
 def children(pid: int) -> list[int]:
     """Return the processes that a process has started and that live."""
     return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def end(pid: int) -> None:
+    """Kill a process that may have ended meanwhile."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def memory(pid: int) -> tuple[int, int]:

@@ -2,8 +2,10 @@
 
 import signal
 import socket
+import sys
 import time
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from urllib3.util import parse_url
@@ -90,6 +92,38 @@ def test_what_is_too_large_is_a_problem_of_its_status(
     assert head.startswith(f"HTTP/1.1 {status} ".encode())
     assert b"X-Request-ID: " in head
     assert f'"status":{status}'.encode() in body
+
+
+def test_f2_f3_who_waited_too_long_for_a_thread_is_told_at_once(servers: Servers) -> None:
+    """503 with Retry-After and nothing done, while /health is answered however late it is."""
+    with ExitStack() as stack:
+        server = servers.start(Sqlite.name, stack, THREADS="2", QUEUE_TIMEOUT_SECONDS="1")
+        slow = [stack.enter_context(connect(server)) for _ in range(2)]
+        for one in slow:
+            one.sendall(HEAD + b"Content-Length: 2\r\nConnection: close\r\n\r\n{")
+        time.sleep(0.3)
+        late, health = (stack.enter_context(connect(server)) for _ in range(2))
+        late.sendall(b"GET /ready HTTP/1.1\r\nHost: x\r\n\r\n")
+        health.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        time.sleep(1.5)
+        for one in slow:
+            one.sendall(b"}")
+
+        assert rest(slow[0]).startswith(b"HTTP/1.1 422 ")
+        head, _, body = rest(late).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 503 ")
+        assert b"\r\nRetry-After: 1" in head
+        assert b'"code":"overloaded"' in body
+        assert rest(health).startswith(b"HTTP/1.1 200 ")
+        assert server.client.request("GET", "/ready").status == 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has such a score")
+def test_f20_memory_that_runs_out_costs_a_worker_not_the_main_process(running: Live) -> None:
+    main = running.process.pid
+    (worker,) = Path(f"/proc/{main}/task/{main}/children").read_text().split()
+    scores = [int(Path(f"/proc/{pid}/oom_score_adj").read_text()) for pid in (main, worker)]
+    assert scores[0] < scores[1]
 
 
 def test_no_answer_names_the_server(running: Live) -> None:

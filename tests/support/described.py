@@ -12,9 +12,9 @@ from tests.support.answers import Answer, InProcess, Transport
 
 Operation = dict[str, Any]
 OF_A_PROXY = {502, 504}
-# What the server answers to a request that it cannot read: no operation has seen it.
+# What the server answers to a request that it cannot read or take: no operation has seen it.
 BEFORE_ANY_OPERATION = {
-    *("bad_request", "uri_too_long", "expectation_failed", "headers_too_large"),
+    *("bad_request", "uri_too_long", "expectation_failed", "headers_too_large", "overloaded"),
 }
 _REFUSAL = "Add the refusal to its `refuses`, then run `make openapi`."
 _LIMIT = (

@@ -26,6 +26,7 @@ from tests.support.mailbox import Mailbox
 WIDTH = {PostgreSql.name: {"WORKERS": "2", "THREADS": "40"}, Sqlite.name: {"THREADS": "128"}}
 # Races are judged by their outcome. How long an overloaded machine takes is not theirs to say.
 PATIENT = {
+    "QUEUE_TIMEOUT_SECONDS": "60",
     "DB_POOL_TIMEOUT_SECONDS": "10",
     "DB_LOCK_TIMEOUT_SECONDS": "10",
     "DB_STATEMENT_TIMEOUT_SECONDS": "20",

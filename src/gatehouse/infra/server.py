@@ -9,7 +9,10 @@ import logging
 import signal
 import socket
 import ssl
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, NoReturn
 
 from gunicorn import util
@@ -18,7 +21,7 @@ from gunicorn.http import errors, wsgi
 from gunicorn.workers.gthread import ThreadWorker
 
 from gatehouse.core.ids import new_id
-from gatehouse.infra import lifecycle
+from gatehouse.infra import lifecycle, metrics, overload
 from gatehouse.settings import Settings
 
 # The first class that fits decides; what is no fault of the client is 500.
@@ -33,6 +36,9 @@ _REFUSALS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (ssl.SSLError, 400, "bad_request", "Bad Request"),
     (Exception, 500, "internal_error", "Internal Server Error"),
 )
+
+# Asks nothing of anybody and tells that this process lives: answered however late it is.
+_ALWAYS = "/health"
 
 _CODING = "TRANSFER-ENCODING"
 _default_headers = wsgi.Response.default_headers
@@ -54,6 +60,35 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().init_signals()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         wsgi.Response.default_headers = _own_headers
+
+    def load_wsgi(self) -> None:
+        """Take over the application, and for how long its requests may wait."""
+        super().load_wsgi()
+        settings: Settings = self.wsgi.config["SETTINGS"]
+        self.queue_timeout_seconds = settings.queue_timeout_seconds
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Hand a request to the threads, and note when."""
+        conn.queued_at = time.monotonic()
+        super().enqueue_req(conn)
+
+    def handle(self, conn: Any) -> Any:
+        """Take a request up, in a thread, and note for how long it has waited."""
+        conn.waited_seconds = time.monotonic() - conn.queued_at
+        return super().handle(conn)
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Serve a request; one that waited too long is refused at once.
+
+        When everything behind us is slow, all threads wait and the queue grows. Serving what is
+        old would make everybody late, for ever.
+        """
+        if conn.waited_seconds <= self.queue_timeout_seconds or req.path == _ALWAYS:
+            return super().handle_request(req, conn)
+        metrics.of(self.wsgi).count(overload.SHED)
+        problem = _problem(503, "overloaded", "Service Unavailable", str(new_id()))
+        util.write_nonblock(conn.sock, problem)
+        return False
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Open or close the door; a stopping worker lets in who waits there, then removes it.
@@ -122,7 +157,18 @@ def _problem(status: int, code: str, phrase: str, request_id: str) -> bytes:
         "X-Content-Type-Options: nosniff",
         f"X-Request-ID: {request_id}",
     ]
+    if status == 503:
+        lines.append("Retry-After: 1")
     return "\r\n".join([*lines, "", body]).encode("ascii")
+
+
+def die_before_the_main_process() -> None:
+    """Let Linux, when memory runs out, end a worker: the main process replaces it.
+
+    Nothing would replace the main process. Everybody may raise their own score.
+    """
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
 
 
 def tells_something(record: logging.LogRecord) -> bool:

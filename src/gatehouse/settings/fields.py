@@ -33,6 +33,9 @@ class Settings:
     threads: int = _setting(
         v.integer(1, 1024), None, "Request threads a process.", shown="128 on SQLite, else 30"
     )
+    queue_timeout_seconds: int = _setting(
+        v.integer(1, 600), 1, "Longest wait of a request for a thread; beyond it 503."
+    )
     instance_dir: Path = _setting(
         v.directory, Path("instance"), "Directory of the SQLite file, made secrets and kept mail."
     )

@@ -6,7 +6,7 @@ from flask import Flask, current_app, g, request
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
-from gatehouse.infra import logs, metrics
+from gatehouse.infra import logs, metrics, overload
 from gatehouse.settings import Settings
 from gatehouse.web import body, errors, headers, hosts, json, proxies
 from gatehouse.web.openapi import Api
@@ -36,7 +36,7 @@ def install(app: Flask, settings: Settings) -> Api:
     headers.register(app, settings)
     app.before_request(admit)
     measures = metrics.of(app)
-    measures.declare((proxies.IGNORED,))
+    measures.declare((proxies.IGNORED, overload.SHED))
     app.wsgi_app = hosts.Edge(app.wsgi_app, settings, measures)  # type: ignore[method-assign]
     return Api(app)
 

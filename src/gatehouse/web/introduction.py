@@ -21,7 +21,8 @@ Every error is a problem document (RFC 9457, `application/problem+json`). Decide
 which never changes its meaning. Each operation lists by status the codes that it may answer
 (`x-error-codes`), with an example of each. A request that the server cannot read as HTTP comes to
 no operation: 400 `bad_request`, 414 `uri_too_long`, 417 `expectation_failed`, 431
-`headers_too_large`. `instance` is the request id, also in `X-Request-ID`.
+`headers_too_large`; nor does one for which no thread is free in time: 503 `overloaded`.
+`instance` is the request id, also in `X-Request-ID`.
 
 ## Lists
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from gatehouse.core.errors import Conflict, Forbidden, Refusal, Unprocessable
+from gatehouse.core.errors import Conflict, Forbidden, Refusal, Unavailable, Unprocessable
 
 
 class MalformedJson(Refusal):
@@ -164,6 +164,16 @@ class HeadersTooLarge(Refusal):
     code = "headers_too_large"
     title = "The header fields are too large"
     remedy = "Send less."
+
+
+class Overloaded(Unavailable):
+    """The request had waited too long when a thread was free for it; nothing was done.
+
+    Whoever waited that long is often no longer there, and everybody behind would wait longer.
+    """
+
+    code = "overloaded"
+    title = "There is too much to do just now"
 
 
 class InternalError(Refusal):

@@ -87,11 +87,19 @@ def listen(engine: Engine, settings: Settings) -> None:
     door = Door()
     patience = settings.db_statement_timeout_seconds + MARGIN_SECONDS
 
-    def connect(_dialect: Any, _record: Any, words: list[Any], named: dict[str, Any]) -> Any:
-        connection = door.open(lambda: PromptConnection.connect(*words, **named))
+    def opened(words: list[Any], named: dict[str, Any]) -> PromptConnection:
+        connection = PromptConnection.connect(*words, **named)
         connection.door, connection.patience_seconds = door, patience
-        _prepare_nothing_behind_a_pooler(connection)
+        try:
+            # A pooler opens its door even while the server behind it is away.
+            _prepare_nothing_behind_a_pooler(connection)
+        except BaseException:
+            connection.close()
+            raise
         return connection
+
+    def connect(_dialect: Any, _record: Any, words: list[Any], named: dict[str, Any]) -> Any:
+        return door.open(lambda: opened(words, named))
 
     event.listen(engine, "do_connect", connect)
 
@@ -132,5 +140,6 @@ def patient(connection: Connection, *, seconds: int = 0) -> None:
     """
     connection.detach()
     driver = cast(PromptConnection, connection.connection.dbapi_connection)
-    connection.execute(text(f"SET statement_timeout = '{seconds}s'"))
+    scope = "SESSION" if driver.autocommit else "LOCAL"
+    connection.execute(text(f"SET {scope} statement_timeout = '{seconds}s'"))
     driver.patience_seconds = seconds + MARGIN_SECONDS if seconds else None
