@@ -61,6 +61,7 @@ def start(home: Path, **variables: str) -> Started:
         "PYTHONPATH": "src",
         "PORT": str(port),
         "BCRYPT_ROUNDS": "4",
+        "QUEUE_TIMEOUT_SECONDS": "60",  # how long an overloaded machine takes is not tested
         **variables,
     }
     output = home / "output"
