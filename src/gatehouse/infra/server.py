@@ -77,14 +77,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         conn.waited_seconds = time.monotonic() - conn.queued_at
         return super().handle(conn)
 
-    def handle_request(self, req: Any, conn: Any) -> Any:
+    def handle_request(self, req: Any, conn: Any) -> bool:
         """Serve a request; one that waited too long is refused at once.
 
         When everything behind us is slow, all threads wait and the queue grows. Serving what is
         old would make everybody late, for ever.
         """
         if conn.waited_seconds <= self.queue_timeout_seconds or req.path == _ALWAYS:
-            return super().handle_request(req, conn)
+            # A connection that went over to WebSocket takes no other request.
+            return bool(super().handle_request(req, conn)) and not _is_handed_over(conn)
         metrics.of(self.wsgi).count(overload.SHED)
         problem = _problem(503, "overloaded", "Service Unavailable", str(new_id()))
         util.write_nonblock(conn.sock, problem)
@@ -106,10 +107,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 before = self.nr_conns
                 self.accept(listener)
             listener.close()
-
-    def handle_request(self, req: Any, conn: Any) -> bool:
-        """Answer a request; a connection that went over to WebSocket takes no other one."""
-        return bool(super().handle_request(req, conn)) and not _is_handed_over(conn)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         """Take a connection back, or forget it if it is no longer ours."""
