@@ -11,7 +11,7 @@ from flask import Flask
 from gatehouse.infra import db, jobs, mail, push
 from gatehouse.infra.push import EVERYONE, Audience, Message
 from gatehouse.notifications import delivery
-from gatehouse.notifications.vocabulary import DELIVER
+from gatehouse.notifications.vocabulary import DELIVER, PUSHED
 from tests.conftest import MakeApp
 from tests.support import stored
 from tests.support.answers import Answer, InProcess
@@ -42,9 +42,14 @@ def recipients(mailbox: Mailbox) -> list[str]:
 
 @pytest.fixture
 def heard(app: Flask) -> Iterator[list[Message]]:
-    """Return what sockets of this process would get."""
+    """Return the notifications that sockets of this process would get."""
     messages: list[Message] = []
-    push.listen(app, messages.append)
+
+    def hear(message: Message) -> None:
+        if orjson.loads(message.text)["type"] == PUSHED:
+            messages.append(message)
+
+    push.listen(app, hear)
     yield messages
     push.stop_listening(app)
 
