@@ -25,7 +25,8 @@ SHAPE = {
     # How long an overloaded database takes is not theirs to say.
     **PATIENT,
     "WORKERS": "2",
-    "THREADS": "12",
+    # The hash queue takes half of them, and every client of a load signs up at its start.
+    "THREADS": "24",
     "JOBS": "off",
     # Each would take itself for the issuer of tokens.
     "PUBLIC_URL": "https://accounts.example.org",

@@ -92,7 +92,7 @@ def exposed(report: _shared.Report, *, counts: tuple[int, ...], seconds: float) 
                 bad = sum(not answer.is_good for answer in answers)
                 most = _load.quantile(answers, 1)
                 told = f"{_milliseconds(most)} at most, {bad} of {len(answers)} failed"
-                report.figure(f"alone, 2 x 12 threads, {count} {how}: /health", told)
+                report.figure(f"alone, 2 x 24 threads, {count} {how}: /health", told)
                 if most >= MOST_SECONDS:
                     break
 
