@@ -21,7 +21,7 @@ POSTGRESQL_INDEXES = "SELECT indexdef AS sql FROM pg_indexes WHERE schemaname = 
 @pytest.fixture
 def empty(app: Flask) -> Flask:
     """Return the service on a database from which all tables were taken by the way back."""
-    run(app, "db", "downgrade", "base").expect()
+    run(app, "db", "downgrade", "base", "--yes").expect()
     return app
 
 
@@ -61,7 +61,7 @@ def test_up_down_and_up_again(empty: Flask) -> None:
     with empty.app_context():
         left = set(inspect(db.sqlalchemy.engine).get_table_names())
     assert left <= {"alembic_version"}
-    for words in (["upgrade"], ["downgrade"], ["upgrade"], ["upgrade"]):
+    for words in (["upgrade"], ["downgrade", "--yes"], ["upgrade"], ["upgrade"]):
         run(empty, "db", *words).expect()
     run(empty, "db", "check").expect()
 
@@ -69,7 +69,7 @@ def test_up_down_and_up_again(empty: Flask) -> None:
 def test_each_revision_can_go_back_and_forth(app: Flask) -> None:
     """Also one at a time, with people in the tables."""
     run(app, "seed", "--users", "20").expect()
-    run(app, "db", "downgrade").expect()
+    run(app, "db", "downgrade", "--yes").expect()
     run(app, "db", "upgrade").expect()
     run(app, "db", "check").expect()
 
@@ -111,7 +111,7 @@ def test_from_any_directory_and_quietly(database_url: str, tmp_path: Path) -> No
     program(tmp_path, database_url, "db", "current").expect(0, "(head)")
     outcome = program(tmp_path, database_url, "db", "upgrade", LOG_LEVEL="INFO")
     assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
-    outcome = program(tmp_path, database_url, "db", "downgrade", LOG_LEVEL="INFO")
+    outcome = program(tmp_path, database_url, "db", "downgrade", "--yes", LOG_LEVEL="INFO")
     assert (outcome.code, outcome.out) == (0, "")
     assert [line.count("migrated") for line in outcome.err.splitlines()] == [1]
 
@@ -149,11 +149,11 @@ def test_a_live_table_is_not_made_to_wait(app: Flask, database_url: str) -> None
     with psycopg.connect(url.render_as_string(hide_password=False)) as connection:
         connection.execute("SELECT count(*) FROM users")
         start = time.monotonic()
-        outcome = run(app, "db", "downgrade")
+        outcome = run(app, "db", "downgrade", "--yes")
         assert time.monotonic() - start < 10
     assert outcome.code == 1
     run(app, "db", "check").expect()
-    run(app, "db", "downgrade").expect()
+    run(app, "db", "downgrade", "--yes").expect()
 
 
 def test_a_database_that_is_away_is_a_line(tmp_path: Path) -> None:

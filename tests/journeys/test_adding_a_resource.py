@@ -96,7 +96,7 @@ def test_the_page_adds_one_resource_and_another(home: Path) -> None:
     """Its migrations fit its models, its tests pass, and the checks find nothing."""
     run(home, "-m", "flask", "db", "upgrade")
     run(home, "-m", "flask", "db", "check")
-    run(home, "-m", "flask", "db", "downgrade")
+    run(home, "-m", "flask", "db", "downgrade", "--yes")
     places = ("tests/bookmarks", "tests/badges", "tests/architecture")
     said = run(
         home, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not postgresql", *places
