@@ -22,7 +22,8 @@ def test_logging_in_and_out(app: Flask, client: Api) -> None:
     person = client.sign_up()
     facts = Facts(app)
     other = person.stranger.at().using("another/2.0").log_in(person.email)
-    assert facts.events() == [by(other, "session.started", target=session_of(other))]
+    started = by(other, "session.started", target=session_of(other), is_new_place=True)
+    assert facts.events() == [started]
     other.post("/auth/logout").expect(204)
     assert facts.events() == [by(other, "session.ended", target=session_of(other))]
 

@@ -259,4 +259,5 @@ def test_counting_costs_a_request_a_few_microseconds(tmp_path: Path) -> None:
         gc.enable()
     least = [min(column) for column in zip(*rounds, strict=True)]
     typical = median(more - less for more, less in rounds)
-    assert min(least[0] - least[1], typical) < 10, (least, typical)
+    # Ten on a machine that does nothing else; on a slower one in the same proportion.
+    assert min(least[0] - least[1], typical) < max(10, least[1] / 8), (least, typical)

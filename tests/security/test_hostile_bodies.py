@@ -127,6 +127,7 @@ def is_of(value: Any, schema: dict[str, Any]) -> bool:
     return not isinstance(value, list) or all(is_of(item, schema["items"]) for item in value)
 
 
+@pytest.mark.settings(LIMITS="notifications=100000/minute,ws_ticket=100000/minute")
 def test_r86_wrong_types_in_every_member(admin: Person, targets: list[doors.Body]) -> None:
     before = state(admin)
     tried = 0

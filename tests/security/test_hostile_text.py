@@ -287,7 +287,8 @@ def test_r90_odd_ids(app: Flask, client: Api, admin: Person) -> None:
     before = stored.account(app, person.id)
     samples = doors.samples(client)
     for door in doors.doors(app):
-        if not door.has_id:
+        # A client of a socket names itself, and nothing is looked up by that.
+        if not door.has_id or door.rule.startswith("/ws/"):
             continue
         # The body fits, so that nothing but the id is odd.
         sample = samples.get(door.described)

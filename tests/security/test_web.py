@@ -312,6 +312,7 @@ def test_r104_r105_without_the_database(client: Api) -> None:
     with (
         mock.patch("sqlalchemy.engine.base.Connection.execute", side_effect=down),
         mock.patch("sqlalchemy.engine.base.Engine.connect", side_effect=down),
+        mock.patch("sqlalchemy.engine.base.Engine.raw_connection", side_effect=down),
     ):
         answers = [
             person.get("/users/me"),

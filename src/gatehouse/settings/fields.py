@@ -33,9 +33,7 @@ class Settings:
     threads: int = _setting(
         v.integer(1, 1024), None, "Request threads a process.", shown="128 on SQLite, else 30"
     )
-    queue_timeout_seconds: int = _setting(
-        v.integer(1, 600), 1, "Longest wait of a request for a thread; beyond it 503."
-    )
+    queue_timeout_seconds: int = _setting(v.integer(1, 600), 1, "Longest wait for a thread.")
     instance_dir: Path = _setting(
         v.directory, Path("instance"), "Directory of the SQLite file, made secrets and kept mail."
     )
@@ -93,9 +91,7 @@ class Settings:
     )
     db_statement_timeout_seconds: int = _setting(v.integer(1, 600), 2, "Longest run of SQL.")
     db_lock_timeout_seconds: int = _setting(v.integer(1, 600), 1, "Longest wait for a lock.")
-    db_pool_timeout_seconds: int = _setting(
-        v.integer(1, 600), 1, "Longest wait for a free connection of the pool."
-    )
+    db_pool_timeout_seconds: int = _setting(v.integer(1, 600), 1, "Longest wait for a connection.")
     jobs: str = _setting(
         v.choice("embedded", "celery", "off"),
         "embedded",
