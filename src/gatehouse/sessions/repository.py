@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, and_, case, delete, or_, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from gatehouse.infra import db
 from gatehouse.sessions.accounts import ACCOUNTS, is_open
@@ -14,7 +15,7 @@ from gatehouse.sessions.models import Session
 PURGE_BATCH = 1000
 
 
-def is_unended(now: datetime) -> ColumnElement[bool]:
+def is_unended(now: Any) -> ColumnElement[bool]:
     """Return the condition that a session is not revoked and before both of its ends."""
     return and_(
         Session.revoked_at.is_(None), Session.idle_expires_at > now, Session.expires_at > now
@@ -90,34 +91,23 @@ def rotate(
     now: datetime,
     idle_end: datetime,
     used_at: datetime,
-    values: dict[str, Any],
+    place: str,
+    agent: str,
 ) -> Session | None:
     """Raise the generation of a living session that still has `generation`, else None.
 
     One statement decides the race between two refreshes with one token.
     """
-    epoch = select(ACCOUNTS.c.session_epoch).where(ACCOUNTS.c.id == Session.user_id, is_open())
-    statement = (
-        update(Session)
-        .where(
-            Session.id == session_id,
-            Session.generation == generation,
-            is_unended(now),
-            Session.epoch == epoch.scalar_subquery(),
-        )
-        .values(
-            generation=generation + 1,
-            idle_expires_at=case(
-                (Session.expires_at < idle_end, Session.expires_at), else_=idle_end
-            ),
-            # A rounded moment may lie before the log-in.
-            last_used_at=case((Session.created_at > used_at, Session.created_at), else_=used_at),
-            **values,
-        )
-        .returning(Session)
-        .execution_options(synchronize_session=False)
-    )
-    return db.session.scalars(statement).one_or_none()
+    asked = {
+        "session_id": session_id,
+        "spent": generation,
+        "now": now,
+        "idle_end": idle_end,
+        "used_at": used_at,
+        "new_place": place,
+        "new_agent": agent,
+    }
+    return db.session.scalars(_ROTATE, asked).one_or_none()
 
 
 def is_account_in_epoch(user_id: UUID, epoch: int) -> bool:
@@ -170,3 +160,37 @@ def purge(before: datetime) -> int:
         .execution_options(synchronize_session=False)
     )
     return len(db.session.scalars(statement).all())
+
+
+def _rotation() -> ReturningUpdate[Session]:
+    """Return the statement of `rotate`, which is built once: refreshing is what clients do most."""
+    now, idle_end, used_at = (
+        db.parameter(name, db.UtcDateTime()) for name in ("now", "idle_end", "used_at")
+    )
+    spent = db.parameter("spent", Session.generation.type)
+    epoch = select(ACCOUNTS.c.session_epoch).where(ACCOUNTS.c.id == Session.user_id, is_open())
+    return (
+        update(Session)
+        .where(
+            Session.id == db.parameter("session_id", db.Id()),
+            Session.generation == spent,
+            is_unended(now),
+            Session.epoch == epoch.scalar_subquery(),
+        )
+        .values(
+            generation=spent + 1,
+            rotated_at=now,
+            idle_expires_at=case(
+                (Session.expires_at < idle_end, Session.expires_at), else_=idle_end
+            ),
+            # A rounded moment may lie before the log-in.
+            last_used_at=case((Session.created_at > used_at, Session.created_at), else_=used_at),
+            rotated_place=db.parameter("new_place", Session.rotated_place.type),
+            rotated_agent=db.parameter("new_agent", Session.rotated_agent.type),
+        )
+        .returning(Session)
+        .execution_options(synchronize_session=False)
+    )
+
+
+_ROTATE = _rotation()

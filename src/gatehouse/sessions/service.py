@@ -59,11 +59,8 @@ def refresh(claims: RefreshClaims, *, origin: Origin) -> Session:
         now=now,
         idle_end=now + timedelta(days=settings.session_idle_days),
         used_at=_shown(now),
-        values={
-            "rotated_at": now,
-            "rotated_place": bucket(origin.address),
-            "rotated_agent": origin.user_agent,
-        },
+        place=bucket(origin.address),
+        agent=origin.user_agent,
     )
     return rotated or _successor_again(claims, now=now, origin=origin)
 
