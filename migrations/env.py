@@ -11,6 +11,7 @@ made with `postgresql_concurrently=True` inside `op.get_context().autocommit_blo
 """
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -28,6 +29,7 @@ from gatehouse.settings import settings
 
 LOCK_TIMEOUT_SECONDS = 2
 OTHER_MIGRATION_SECONDS = 600
+ASK_AGAIN_SECONDS = 0.2
 # Any number will do, as long as nothing else on this database takes it.
 ADVISORY_LOCK = 4_724_832_583
 
@@ -104,13 +106,25 @@ def _alone(connection: Connection) -> Iterator[None]:
     if settings.is_sqlite:
         yield
         return
-    wait = text(f"SET lock_timeout = '{OTHER_MIGRATION_SECONDS}s'")
-    connection.execute(wait)
-    connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
-    connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'"))
-    connection.commit()
+    limit = time.monotonic() + OTHER_MIGRATION_SECONDS
+    while not _is_first(connection):
+        if time.monotonic() > limit:
+            raise Failed("another migration has not finished; run the command again")
+        time.sleep(ASK_AGAIN_SECONDS)
     # The lock goes with the connection, which nobody else ever gets.
     yield
+
+
+def _is_first(connection: Connection) -> bool:
+    """Take the lock if it is free.
+
+    Waiting for it inside the database would hold a snapshot, and an index that the first migration
+    makes concurrently waits for all of those: each would wait for the other.
+    """
+    asked = text("SELECT pg_try_advisory_lock(:key)")
+    is_ours = bool(connection.scalar(asked, {"key": ADVISORY_LOCK}))
+    connection.commit()
+    return is_ours
 
 
 def _tell(ctx: Any, step: Any, heads: Any, run_args: Any) -> None:

@@ -156,6 +156,18 @@ def test_a_live_table_is_not_made_to_wait(app: Flask, database_url: str) -> None
     run(app, "db", "downgrade", "--yes").expect()
 
 
+def test_an_index_that_an_interrupted_run_left_is_made_anew(app: Flask) -> None:
+    """F14: what was made concurrently stays when the migration does not come to its end."""
+    if app.config["SETTINGS"].is_sqlite:
+        pytest.skip("SQLite migrates in one transaction")
+    whole = schema(app)
+    run(app, "db", "downgrade", "0004_idempotency_keys", "--yes").expect()
+    with app.app_context(), db.unit():
+        db.session.execute(text("CREATE INDEX ix_outbox_done ON outbox (attempts)"))
+    run(app, "db", "upgrade").expect()
+    assert schema(app) == whole
+
+
 def test_a_database_that_is_away_is_a_line(tmp_path: Path) -> None:
     outcome = program(tmp_path, "postgresql://nobody@127.0.0.1:1/none", "db", "upgrade")
     assert outcome.code == 1

@@ -35,4 +35,4 @@ class KnownPlace(db.Model):
         ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
     )
     place: Mapped[str] = mapped_column(db.Key(64), primary_key=True)
-    last_used_at: Mapped[datetime] = mapped_column(db.UtcDateTime)
+    last_used_at: Mapped[datetime] = mapped_column(db.UtcDateTime, index=True)

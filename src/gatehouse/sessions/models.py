@@ -3,11 +3,13 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gatehouse.core.ids import new_id
 from gatehouse.infra import db
+
+IS_REVOKED = text("revoked_at IS NOT NULL")
 
 
 class Session(db.Model):
@@ -18,6 +20,14 @@ class Session(db.Model):
     """
 
     __tablename__ = "sessions"
+    __table_args__ = (
+        Index(
+            "ix_sessions_revoked_at",
+            "revoked_at",
+            sqlite_where=IS_REVOKED,
+            postgresql_where=IS_REVOKED,
+        ),
+    )
 
     id: Mapped[UUID] = mapped_column(db.Id, primary_key=True, default=new_id)
     user_id: Mapped[UUID] = mapped_column(

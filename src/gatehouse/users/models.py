@@ -17,6 +17,7 @@ NAME_LENGTH = 200
 LOCALE_LENGTH = 35
 
 NOT_DELETED = text("deleted_at IS NULL")
+IS_DELETED = text("deleted_at IS NOT NULL")
 
 
 def _unique_while_it_lives(name: str, column: str) -> Index:
@@ -40,6 +41,13 @@ class User(db.Model):
         Index("ix_users_email_folded_id", "email_folded", "id"),
         Index("ix_users_username_folded_id", "username_folded", "id"),
         Index("ix_users_created_by", "created_by"),
+        Index(
+            "ix_users_deleted_at_id",
+            "deleted_at",
+            "id",
+            sqlite_where=IS_DELETED,
+            postgresql_where=IS_DELETED,
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(db.Id, primary_key=True, default=new_id)

@@ -9,7 +9,7 @@ from sqlalchemy import CursorResult, Row, RowMapping, delete, func, select, upda
 
 from gatehouse.core import clock
 from gatehouse.infra import db
-from gatehouse.infra.jobs.outbox import IS_OPEN, PERIODIC, OutboxEntry, State
+from gatehouse.infra.jobs.outbox import IS_DONE, IS_OPEN, IS_PARKED, PERIODIC, OutboxEntry, State
 
 KEPT_WHEN_DONE = timedelta(days=7)
 BATCH = 1_000
@@ -126,8 +126,11 @@ def purge_before(moment: datetime, *, state: State) -> int:
 
     In small units of its own.
     """
-    since = OutboxEntry.done_at if state == State.DONE else OutboxEntry.created_at
-    old = select(OutboxEntry.id).where(OutboxEntry.state == state, since < moment).limit(BATCH)
+    has_ended, since = {
+        State.DONE: (IS_DONE, OutboxEntry.done_at),
+        State.PARKED: (IS_PARKED, OutboxEntry.created_at),
+    }[state]
+    old = select(OutboxEntry.id).where(has_ended, since < moment).limit(BATCH)
     count = 0
     while True:
         with db.unit():

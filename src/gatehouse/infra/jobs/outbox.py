@@ -33,8 +33,10 @@ from gatehouse.infra import db
 PERIODIC = "periodic:"
 GRACE = timedelta(seconds=2)
 
-# Spelled out and not bound, so that PostgreSQL sees that the partial index covers it.
+# Spelled out and not bound, so that PostgreSQL sees that a partial index covers it.
 IS_OPEN = text("state IN ('waiting', 'leased')")
+IS_DONE = text("state = 'done'")
+IS_PARKED = text("state = 'parked'")
 
 
 class State(StrEnum):
@@ -53,6 +55,8 @@ class OutboxEntry(db.Model):
     __table_args__ = (
         CheckConstraint("state IN ('waiting', 'leased', 'done', 'parked')", name="state"),
         Index("ix_outbox_open", "available_at", postgresql_where=IS_OPEN, sqlite_where=IS_OPEN),
+        Index("ix_outbox_done", "done_at", postgresql_where=IS_DONE, sqlite_where=IS_DONE),
+        Index("ix_outbox_parked", "created_at", postgresql_where=IS_PARKED, sqlite_where=IS_PARKED),
     )
 
     id: Mapped[UUID] = mapped_column(db.Id, primary_key=True, default=new_id)
