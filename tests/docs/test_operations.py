@@ -102,7 +102,13 @@ def test_every_alert_has_something_to_do() -> None:
 
 def test_every_code_that_the_page_names_has_a_page() -> None:
     named = set(re.findall(r"50[37] `(\w+)`", PAGE))
-    assert {"database_unavailable", "hash_queue_full", "storage_full", "no_signing_key"} <= named
+    assert {
+        "database_full",
+        "database_unavailable",
+        "hash_queue_full",
+        "storage_full",
+        "no_signing_key",
+    } <= named
     assert [code for code in named if not (DOCS / f"errors/{code}.md").exists()] == []
 
 

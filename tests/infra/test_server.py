@@ -1,5 +1,6 @@
 """gunicorn in front of the application: its own refusals, and a stop that loses nothing."""
 
+import resource
 import signal
 import socket
 import sys
@@ -38,6 +39,11 @@ def raw(server: Live, request: bytes) -> bytes:
     with connect(server) as connection:
         connection.sendall(request)
         return rest(connection)
+
+
+def children(main: int) -> list[int]:
+    """Return the workers of a main process."""
+    return [int(pid) for pid in Path(f"/proc/{main}/task/{main}/children").read_text().split()]
 
 
 HEAD = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -121,9 +127,29 @@ def test_f2_f3_who_waited_too_long_for_a_thread_is_told_at_once(servers: Servers
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has such a score")
 def test_f20_memory_that_runs_out_costs_a_worker_not_the_main_process(running: Live) -> None:
     main = running.process.pid
-    (worker,) = Path(f"/proc/{main}/task/{main}/children").read_text().split()
+    (worker,) = children(main)
     scores = [int(Path(f"/proc/{pid}/oom_score_adj").read_text()) for pid in (main, worker)]
     assert scores[0] < scores[1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone limits another process")
+def test_f20_who_is_silent_makes_room_when_no_descriptor_is_left(servers: Servers) -> None:
+    """A worker that could open no more files would end, and newcomers would wait for minutes."""
+    with ExitStack() as stack:
+        server = servers.start(Sqlite.name, stack, THREADS="4")
+        main = server.process.pid
+        (worker,) = children(main)
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, (128, 128))
+        silent = []
+        for _ in range(300):
+            silent.append(stack.enter_context(connect(server)))
+            silent[-1].sendall(SMUGGLED)
+            assert silent[-1].recv(65536).startswith(b"HTTP/1.1 200 ")
+
+        assert children(main) == [worker]
+        rest(silent[0])  # comes to its end, because the first ones were hung up on
+        person = server.client.sign_up()
+        assert person.is_in()
 
 
 def test_no_answer_names_the_server(running: Live) -> None:

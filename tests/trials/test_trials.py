@@ -10,6 +10,7 @@ from tests.servers.server import ROOT
 
 QUICK = {
     "database_killed": ["--kills", "1", "--away", "3", "--rate", "30"],
+    "disk_full": ["--rounds", "1", "--seconds", "8"],
     "fuzz": ["--requests", "6000", "--examples", "2", "--variations", "1000"],
     "kill_workers": ["--kills", "5"],
     "mail": ["--kills", "3", "--mails", "50"],
@@ -32,7 +33,7 @@ QUICK = {
 def test_a_trial_passes_in_small(name: str, postgres_url: str, redis_url: str) -> None:
     """Prove one trial: a table of figures, a verdict, and an exit code.
 
-    F1, F6, F7, F8, F9, F10, F12, F16, F17, F18, R44, R97.
+    F1, F6, F7, F8, F9, F10, F11, F12, F16, F17, F18, R44, R97.
     """
     servers = {"TEST_DATABASE_URL": postgres_url, "TEST_REDIS_URL": redis_url}
     done = subprocess.run(

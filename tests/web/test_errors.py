@@ -12,6 +12,7 @@ from tests.web.conftest import Make
 RAISED = {
     "bug": (500, "internal_error"),
     "operational": (503, "database_unavailable"),
+    "no room": (507, "database_full"),
     "pool": (503, "database_unavailable"),
     "integrity": (409, "conflict"),
     "data": (422, "validation_failed"),
@@ -23,7 +24,7 @@ RAISED = {
     "limit": (429, "rate_limited"),
 }
 
-LOGGED = {"bug", "operational", "pool", "integrity", "data"}
+LOGGED = {"bug", "operational", "no room", "pool", "integrity", "data"}
 
 
 def _checked(response: Any, status: int, code: str) -> Any:

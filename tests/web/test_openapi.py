@@ -55,7 +55,7 @@ def test_operations_tell_their_lock(document: Any) -> None:
 
 def test_operations_tell_their_errors(document: Any) -> None:
     responses = document["paths"]["/api/v1/things"]["post"]["responses"]
-    shared = {"400", "406", "413", "415", "422", "500", "503"}
+    shared = {"400", "406", "413", "415", "422", "500", "503", "507"}
     assert responses.keys() == {"201", "409"} | shared
     assert responses["409"]["x-error-codes"] == ["thing_taken"]
     [media] = responses["409"]["content"].values()

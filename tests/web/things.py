@@ -9,6 +9,7 @@ from uuid import UUID
 import jwt
 from flask import Flask, Response, request
 from flask_jwt_extended.exceptions import NoAuthorizationError, RevokedTokenError
+from psycopg.errors import DiskFull
 from sqlalchemy import exc
 from werkzeug.exceptions import RequestEntityTooLarge, TooManyRequests
 
@@ -180,6 +181,7 @@ def blueprint() -> Blueprint:
         raise {
             "bug": RuntimeError("a secret of ours"),
             "operational": exc.OperationalError("SELECT 1", {}, driver),
+            "no room": exc.OperationalError("INSERT", {}, DiskFull("driver text")),
             "pool": exc.TimeoutError("pool"),
             "integrity": exc.IntegrityError("INSERT", {}, driver),
             "data": exc.DataError("INSERT", {}, driver),

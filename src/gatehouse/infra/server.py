@@ -18,10 +18,10 @@ from typing import Any, NoReturn
 from gunicorn import util
 from gunicorn.arbiter import Arbiter
 from gunicorn.http import errors, wsgi
-from gunicorn.workers.gthread import ThreadWorker
 
 from gatehouse.core.ids import new_id
 from gatehouse.infra import lifecycle, metrics, overload
+from gatehouse.infra.connections import RoomyWorker
 from gatehouse.settings import Settings
 
 # The first class that fits decides; what is no fault of the client is 500.
@@ -52,7 +52,7 @@ def _own_headers(response: wsgi.Response) -> list[str]:
     return [line for line in _default_headers(response) if not line.startswith("Server:")]
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]
+class Worker(RoomyWorker):
     """gunicorn's threaded worker in this house's manners."""
 
     def init_signals(self) -> None:

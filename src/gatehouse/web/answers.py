@@ -16,7 +16,7 @@ from gatehouse.core.errors import (
 )
 from gatehouse.infra.limits import RateLimited
 from gatehouse.web import components, denials, problem, refusals
-from gatehouse.web.errors import DatabaseUnavailable
+from gatehouse.web.errors import DatabaseFull, DatabaseUnavailable
 from gatehouse.web.locks import Kind, Lock
 
 Refusals = Iterator[type[Refusal]]
@@ -37,7 +37,14 @@ _HEADERS = {
 }
 
 
-def of(view: Callable[..., Any], operation: Mapping[str, Any], lock: Lock, path: str) -> Refusals:
+def of(
+    view: Callable[..., Any],
+    operation: Mapping[str, Any],
+    lock: Lock,
+    *,
+    method: str,
+    path: str,
+) -> Refusals:
     """Give every refusal that an operation may answer."""
     yield from _ANY_REQUEST
     yield from getattr(view, "_refusals", ())
@@ -55,6 +62,8 @@ def of(view: Callable[..., Any], operation: Mapping[str, Any], lock: Lock, path:
     if path.startswith("/api/"):
         yield refusals.NotAcceptable
         yield DatabaseUnavailable
+        if method.upper() != "GET":
+            yield DatabaseFull
     if "requestBody" in operation and not is_form:
         yield refusals.MalformedJson
     if "cursor" in names:

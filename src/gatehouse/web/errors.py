@@ -15,6 +15,7 @@ from sqlalchemy import exc
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from gatehouse.core.errors import Conflict, Refusal, Unauthenticated, Unavailable, Unprocessable
+from gatehouse.infra import db
 from gatehouse.web import problem
 from gatehouse.web.denials import InvalidToken
 from gatehouse.web.refusals import BodyTooLarge
@@ -27,6 +28,15 @@ class DatabaseUnavailable(Unavailable):
 
     code = "database_unavailable"
     remedy = "Wait for `Retry-After`; then repeat what is safe to repeat."
+
+
+class DatabaseFull(Refusal):
+    """The disk of the database is full: nothing can be changed, and everything can be read."""
+
+    status = 507
+    code = "database_full"
+    title = "There is no room to write"
+    remedy = "Try again later; an operator has to make room."
 
 
 def register(app: Flask) -> None:
@@ -50,8 +60,9 @@ def _http(error: HTTPException) -> Response:
 
 
 def _outage(error: exc.SQLAlchemyError) -> Response:
-    logger.error("database_unavailable", error=_origin(error), route=_route())
-    return problem.from_refusal(DatabaseUnavailable())
+    refusal = DatabaseFull() if db.is_full(error) else DatabaseUnavailable()
+    logger.error(refusal.code, error=_origin(error), route=_route())
+    return problem.from_refusal(refusal)
 
 
 def _collision(error: exc.IntegrityError) -> Response:

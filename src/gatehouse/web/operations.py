@@ -47,7 +47,7 @@ def complete(operation: Operation, view: View, *, method: str, path: str) -> Non
             "description": "The version that the client has is the present one.",
             "headers": components.headers("X-Request-ID", "Cache-Control", "ETag"),
         }
-    refusals = answers.of(view, operation, lock, path)
+    refusals = answers.of(view, operation, lock, method=method, path=path)
     is_oauth = getattr(view, "_speaks_oauth", False)
     responses.update(answers.described(refusals, is_oauth=is_oauth))
     operation["responses"] = dict(sorted(responses.items()))

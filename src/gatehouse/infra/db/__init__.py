@@ -22,7 +22,15 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from gatehouse.core.errors import Refusal
 from gatehouse.infra.db import engines
 from gatehouse.infra.db.columns import Encrypted, Id, Json, Key, UtcDateTime
-from gatehouse.infra.db.engines import Reader, is_pooled, is_sqlite, patient, upsert, violated
+from gatehouse.infra.db.engines import (
+    Reader,
+    is_full,
+    is_pooled,
+    is_sqlite,
+    patient,
+    upsert,
+    violated,
+)
 from gatehouse.infra.db.prepared import Prepared, parameter
 from gatehouse.settings import Settings
 
@@ -38,6 +46,7 @@ __all__ = [
     "UtcDateTime",
     "after_commit",
     "init_app",
+    "is_full",
     "is_in_unit",
     "is_pooled",
     "is_sqlite",

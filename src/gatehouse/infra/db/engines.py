@@ -6,6 +6,7 @@ holds one connection and the pool is the queue.
 """
 
 import re
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any, TypeVar, cast
@@ -24,7 +25,7 @@ from sqlalchemy import (
     event,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from gatehouse.infra import metrics
 from gatehouse.infra.db.prepared import Prepared
@@ -36,6 +37,8 @@ SIZE = metrics.Gauge("gatehouse_db_connections_max", "Connections a pool may hol
 
 # Everybody who writes to SQLite waits in this one queue, and each for an fsync of its own.
 SQLITE_QUEUE_SECONDS = 5
+# What SQLite and PostgreSQL (disk_full) say when nothing fits on the disk any more.
+NO_ROOM = (sqlite3.SQLITE_FULL, "53100")
 Params = Mapping[str, Any] | None
 Rows = TypeVar("Rows")
 
@@ -153,6 +156,13 @@ def dispose(app: Flask) -> None:
     """Close every pooled reading connection of `app`."""
     for engine in app.extensions[EXTENSION].values():
         engine.dispose()
+
+
+def is_full(error: SQLAlchemyError) -> bool:
+    """Tell whether the database has found no room on its disk."""
+    driver = getattr(error, "orig", None)
+    said = getattr(driver, "sqlite_errorcode", None) or getattr(driver, "sqlstate", None)
+    return said in NO_ROOM
 
 
 def violated(error: IntegrityError) -> str:

@@ -1,0 +1,56 @@
+"""How gunicorn takes connections here: where there is no room for one more, the idle have to go.
+
+A process has room for `worker_connections`, and for as many as it may open files. By itself
+gunicorn lets newcomers wait until somebody leaves, which the idle do after 75 seconds; and a
+worker that can open no file for a connection ends, with all requests that it is at.
+"""
+
+import errno
+import resource
+from itertools import chain, islice
+from typing import Any
+
+from gunicorn.workers.gthread import ThreadWorker
+
+_NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
+
+
+class RoomyWorker(ThreadWorker):  # type: ignore[misc]
+    """gunicorn's threaded worker, which hangs up on who is silent when others want to come in."""
+
+    def accept(self, listener: Any) -> None:
+        """Take a connection, if a descriptor is left for it."""
+        try:
+            super().accept(listener)
+        except OSError as error:
+            if error.errno not in _NO_DESCRIPTOR:
+                raise
+            self.worker_connections = max(1, self.nr_conns)
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Hand a request to the threads; of a newcomer, see whether there is room for another."""
+        if not conn.initialized:
+            # The lowest free number is given, so that a high one says how few are left.
+            if conn.sock.fileno() >= self._most_descriptors():
+                self.worker_connections = min(self.worker_connections, self.nr_conns)
+            elif self.nr_conns < self.worker_connections // 2:
+                self.worker_connections = self.cfg.worker_connections
+        super().enqueue_req(conn)
+
+    def murder_keepalived(self, force: bool = False) -> None:
+        """Hang up on connections that have been idle for too long, or for longest."""
+        excess = self.nr_conns + 1 - self.worker_connections
+        if excess > 0:
+            # Who has not said anything yet goes before who has been served.
+            for conn in islice(chain(self.pending_conns, self.keepalived_conns), excess):
+                conn.timeout = 0.0  # of the monotonic clock: over
+            self.murder_pending()
+        super().murder_keepalived(force=force)
+
+    def _most_descriptors(self) -> int:
+        """Return how many clients may not take: threads want the rest.
+
+        Each may want one for the database, for Redis, and to wait for its client.
+        """
+        most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return int(max(most - 3 * self.cfg.threads, most // 2))
