@@ -19,6 +19,7 @@ from tests import servers
 from tests.fuzz import engine
 from tests.fuzz.engine import Round
 from tests.fuzz.tally import Tally
+from tests.support import memory
 from tests.support.databases import PostgreSql, Sqlite, application
 from tests.support.environment import settings
 from trials import _shared
@@ -28,7 +29,7 @@ MILLION = 1_000_000
 
 def one_round(kind: str, wanted: Round, shared: dict[str, str]) -> Tally:
     """Run one round in a process of its own, on an empty database."""
-    with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
+    with tempfile.TemporaryDirectory(dir=memory.place()) as directory, ExitStack() as stack:
         template, home = Path(directory, "template"), Path(directory, "home")
         template.mkdir()
         home.mkdir()
