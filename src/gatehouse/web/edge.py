@@ -17,6 +17,7 @@ from gatehouse.web.refusals import (
     UnsupportedMediaType,
     UntrustedHost,
 )
+from gatehouse.web.rules import LateRule
 
 
 def install(app: Flask, settings: Settings) -> Api:
@@ -26,6 +27,7 @@ def install(app: Flask, settings: Settings) -> Api:
     """
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     # Trailing slashes do not matter, and nothing ever redirects.
+    app.url_rule_class = LateRule
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.url_map.redirect_defaults = False
