@@ -32,7 +32,7 @@ COPIED += ("wsgi.py", "gunicorn.conf.py", "Makefile", "README.md", ".env.example
 PLACES = ("core", "sessions", "auth", "users/service")
 PLACES += tuple(f"users/{name}.py" for name in ("repository", "listing", "names", "rendering"))
 # Those that start in little time and say much about these packages.
-TESTS = ("core", "sessions", "auth", "users", "one_time", "roles", "audit")
+TESTS = ("core", "sessions", "auth", "users", "one_time", "roles", "audit", "uploads")
 _SECURITY = ("tokens", "sessions", "guessing", "address_changes", "passwords", "identities")
 TESTS += ("journeys/test_standard_clients.py",)
 TESTS += tuple(f"security/test_{name}.py" for name in (*_SECURITY, "authorization", "hashes"))
