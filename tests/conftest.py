@@ -1,5 +1,6 @@
 """Fixtures: the service on each database, a client, an administrator, mail, time, and costs."""
 
+import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
@@ -11,7 +12,7 @@ from flask import Flask
 
 from gatehouse.infra import jobs
 from gatehouse.infra.redis import EXTENSION as REDIS
-from tests.support import people
+from tests.support import memory, people
 from tests.support.answers import InProcess
 from tests.support.api import Api, Person
 from tests.support.clocks import Clock
@@ -34,7 +35,9 @@ def pytest_report_to_serializable() -> Generator[None, Any, Any]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Explain the marker with which a test changes settings."""
+    """Explain the marker with which a test changes settings; keep files of tests in memory."""
+    if (place := memory.place()) and "TMPDIR" not in os.environ:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", place)
     config.addinivalue_line(
         "markers", "settings(NAME='value', ...): settings of the `app` fixture for this test"
     )

@@ -1,4 +1,4 @@
-"""A directory in memory: databases of tests go with them, so none needs to wait for a disk."""
+"""A directory in memory: files of tests go with them, so no test needs to wait for a disk."""
 
 import os
 import shutil
