@@ -47,6 +47,8 @@ def test_the_page_listens_speaks_and_ends_with_its_session(
         stack.callback(page.close)
         page.set_default_timeout(20_000)
         page.goto(f"{origin}/websocket.html")
+        entry, words = page.locator("#entry"), page.locator("#words")
+        assert (entry.is_visible(), words.is_visible()) == (True, False)
         page.fill("[name=service]", live.url)
         page.fill("[name=username]", admin.email)
         page.fill("[name=password]", "a wrong password")
@@ -55,6 +57,7 @@ def test_the_page_listens_speaks_and_ends_with_its_session(
         page.fill("[name=password]", admin.password)
         page.click("text=Log in and listen")
         page.locator("#state", has_text="Connected as browser-").wait_for()
+        assert (entry.is_visible(), words.is_visible()) == (False, True)
 
         page.fill("[name=text]", "<b>hello</b>")
         page.click("text=Say it")
@@ -64,4 +67,5 @@ def test_the_page_listens_speaks_and_ends_with_its_session(
 
         admin.again().delete("/auth/sessions").expect(204)
         page.locator("#state", has_text="Your session has ended.").wait_for()
+        assert (entry.is_visible(), words.is_visible()) == (True, False)
         assert page.locator("#heard li", has_text="session.all_ended").count() == 1

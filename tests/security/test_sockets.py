@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
@@ -28,6 +29,7 @@ from tests.support.live import Live, Servers, start
 from tests.support.sockets import Socket, open_as, opened, ticket
 
 END_SECONDS = 5
+SILENCE_SECONDS = 30
 
 
 def refused(live: Live, spent: str, client_id: str = "c1", **options: object) -> tuple[int, str]:
@@ -311,3 +313,62 @@ def test_r30_f4_r109_two_instances(two: tuple[Live, Live, FaultyProxy]) -> None:
             except TimeoutError:
                 assert time.monotonic() < limit, "the instances do not hear each other again"
         assert text == "Client admin: again"
+
+
+@pytest.fixture
+def silenced(
+    templates: Callable[[str], PostgreSql], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Live, FaultyProxy]]:
+    """Return a server, and a proxy through which it reaches its database."""
+    with ExitStack() as stack:
+        home = tmp_path_factory.mktemp("silenced")
+        place = urlsplit(stack.enter_context(templates(PostgreSql.name).copy(home)))
+        proxy = stack.enter_context(FaultyProxy(place.hostname or "", place.port or 5432))
+        credentials = place.netloc.rpartition("@")[0]
+        url = place._replace(netloc=f"{credentials}@127.0.0.1:{proxy.port}").geturl()
+        more = {"WORKERS": "1", "THREADS": "8", "DB_STATEMENT_TIMEOUT_SECONDS": "2"}
+        yield start(home, url, stack, **more), proxy
+
+
+@pytest.mark.full
+def test_r30_r27_r116_f2_a_database_that_is_silent_for_thirty_seconds_closes_sockets(
+    silenced: tuple[Live, FaultyProxy],
+) -> None:
+    """Until then they stay open; afterwards nobody knows whether their sessions live.
+
+    Requests are 503 from the beginning, and the probes say what is so.
+    """
+    live, proxy = silenced
+    person, other = live.client.sign_up(), live.client.sign_up()
+    with open_as(person, live.url) as socket, open_as(other, live.url) as second:
+        proxy.mode = "hang"
+        assert socket.is_quiet(SILENCE_SECONDS / 2)
+        other.get("/users/me").expect(503, "database_unavailable")
+        assert live.client.request("GET", "/health").expect(200).json == {"status": "healthy"}
+        live.client.request("GET", "/ready").expect(503, "not_ready")
+        proxy.accept()
+        answers(person)
+        assert socket.is_quiet(END_SECONDS)
+        person.post("/auth/logout").expect(204)
+        assert socket.rest(END_SECONDS)[1:] == (4401, "session_ended")
+
+        began = time.monotonic()
+        proxy.mode = "hang"
+        heard, code, reason = second.rest(2 * SILENCE_SECONDS)
+        # The last good look was up to two seconds before; the one that finds out waits a little.
+        assert SILENCE_SECONDS - 3 < time.monotonic() - began < SILENCE_SECONDS + 8
+        assert (code, reason) == (1013, "sessions_unknown")
+        assert [message["type"] for message in heard] == ["retry"]
+        assert 0.5 <= heard[0]["after_seconds"] <= 5
+        proxy.accept()
+        answers(other)
+        with open_as(other, live.url, "again"):
+            pass
+
+
+def answers(person: Person) -> None:
+    """Wait until the database is taken back."""
+    limit = time.monotonic() + 10
+    while person.get("/users/me").status != 200:
+        assert time.monotonic() < limit
+        time.sleep(0.1)

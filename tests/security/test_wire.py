@@ -54,6 +54,8 @@ def post(*fields: tuple[str, str]) -> bytes:
         "//evil.example/%2e%2e",
         "/\\evil.example",
         "//users/me",
+        "/api/v1//users/me",
+        "/api//v1/users/me",
         "/api/v1//evil.example",
         "/%2f%2fevil.example",
         "/%09/evil.example",
@@ -65,6 +67,20 @@ def test_r103_a_path_that_looks_like_a_host_is_a_path(server: Live, target: str)
     answer = exchange(server, request("GET", target))
     problem(answer, 404)
     assert not {"Location", "Refresh"} & set(answer.headers.keys())
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("health", 200), ("openapi.json", 200), ("problems", 200), ("api/v1/users/me", 401)],
+)
+def test_r103_r82_more_slashes_before_a_path_change_nothing(
+    server: Live, path: str, status: int
+) -> None:
+    """It is not taken for a host: the same answer as without them, and no redirect to it."""
+    for slashes in ("/", "//", "///"):
+        answer = exchange(server, request("GET", f"{slashes}{path}"))
+        assert (answer.status, answer.answers) == (status, 1)
+        assert not {"Location", "Refresh"} & set(answer.headers.keys())
 
 
 def test_r85_a_large_body_is_refused_before_it_is_sent(live: Live) -> None:
