@@ -1,12 +1,22 @@
-"""R49, R59: what is counted together, and what apart."""
+"""R49, R59, F15: what is counted together, and what apart."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
 
 import pytest
 from flask import Flask
 
 from gatehouse.auth import recovery, verification
-from tests.support.api import Api
+from gatehouse.infra import hashing
+from tests.support.api import PASSWORD, Api
+from tests.support.counting import Cost
 from tests.support.facts import Facts
 from tests.users import records
+
+Counted = Callable[[], AbstractContextManager[Cost]]
 
 
 @pytest.mark.settings(LIMITS="refresh_session=2/minute")
@@ -51,3 +61,25 @@ def test_mails_to_a_person_are_counted_whoever_asks(app: Flask, client: Api) -> 
     client.post("/auth/password-reset", {"email": other.email}).expect(202)
     records.perform(app, recovery.send_reset, recovery.RESET_JOB)
     assert [mail[1] for mail in facts.mails()] == [other.email]
+
+
+@pytest.mark.settings(THREADS="2")
+def test_f15_a_full_hash_queue_refuses_before_anything_is_asked_or_counted(
+    app: Flask, client: Api, counted: Counted
+) -> None:
+    """Of a herd most are refused: what that costs is taken from those who are served."""
+    person = client.sign_up()
+    pool, gate = app.extensions[hashing.EXTENSION].pool, threading.Event()
+    with ThreadPoolExecutor(1) as others, ExitStack() as stack:
+        stack.callback(gate.set)
+        others.submit(pool.run, gate.wait)
+        while not pool.pending:
+            time.sleep(0.001)
+        with counted() as cost:
+            client.at().try_log_in(person.email).expect(503, "hash_queue_full")
+        assert (cost.statements, cost.commits) == ([], 0)
+        with counted() as cost:
+            body = {"password": PASSWORD}
+            person.post("/auth/reauthenticate", body).expect(503, "hash_queue_full")
+        assert (cost.queries, cost.commits) == (1, 0), "more than the look at the session"
+    person.post("/auth/reauthenticate", body).expect(200)

@@ -14,7 +14,7 @@ from gatehouse.core import clock
 from gatehouse.core.errors import Refusal
 from gatehouse.core.network import bucket
 from gatehouse.core.principal import Origin, Principal
-from gatehouse.infra import db, limits, mail, metrics
+from gatehouse.infra import db, hashing, limits, mail, metrics
 from gatehouse.sessions import Session, SessionEvent
 from gatehouse.settings import settings
 
@@ -38,6 +38,7 @@ def log_in(name: str, password: str, *, origin: Origin) -> Tokens:
     Raises InvalidCredentials alike for unknown, wrong and inactive, GuessingThrottled,
     RateLimited, HashQueueFull, PasswordChangeRequired and what the second factor asks for.
     """
+    hashing.expect_room()
     now, place = clock.now(), bucket(origin.address)
     # Also the counter of a name that nobody has knows it by this form: a spelling that is the
     # same address for an account, and another name for none, would tell which there is.

@@ -19,7 +19,15 @@ from gatehouse.infra import metrics
 from gatehouse.infra.hashing.pool import HashPool, HashQueueFull, Result
 from gatehouse.settings import Settings
 
-__all__ = ["HashQueueFull", "Verified", "hash_now", "hash_password", "init_app", "verify_password"]
+__all__ = [
+    "HashQueueFull",
+    "Verified",
+    "expect_room",
+    "hash_now",
+    "hash_password",
+    "init_app",
+    "verify_password",
+]
 
 EXTENSION = "gatehouse.hashing"
 
@@ -123,10 +131,18 @@ def init_app(app: Flask, settings: Settings) -> None:
     metrics.of(app).watch((QUEUE,), lambda: [metrics.Reading(QUEUE, pool.pending)])
 
 
+def expect_room() -> None:
+    """Raise `HashQueueFull` if too much work is waiting now: ask before work of your own.
+
+    Of a herd most are refused, and what a refusal costs is taken from those who are served.
+    """
+    _counted(_present().pool.expect_room)
+
+
 def hash_password(password: str) -> str:
     """Return a new hash; raises `HashQueueFull` when too much work is waiting."""
     hashing = _present()
-    return _run(hashing.pool, lambda: hashing.hasher.hash(password))
+    return _counted(lambda: hashing.pool.run(lambda: hashing.hasher.hash(password)))
 
 
 def verify_password(password: str, stored: str | None) -> Verified:
@@ -136,7 +152,7 @@ def verify_password(password: str, stored: str | None) -> Verified:
     Raises `HashQueueFull` when too much work is waiting.
     """
     hashing = _present()
-    return _run(hashing.pool, lambda: hashing.hasher.verify(password, stored))
+    return _counted(lambda: hashing.pool.run(lambda: hashing.hasher.verify(password, stored)))
 
 
 def hash_now(password: str) -> str:
@@ -144,9 +160,9 @@ def hash_now(password: str) -> str:
     return _present().hasher.hash(password)
 
 
-def _run(pool: HashPool, function: Callable[[], Result]) -> Result:
+def _counted(work: Callable[[], Result]) -> Result:
     try:
-        return pool.run(function)
+        return work()
     except HashQueueFull:
         metrics.count(REFUSED)
         raise

@@ -59,6 +59,12 @@ class HashPool:
         """How many functions of this process run or wait."""
         return self._pending
 
+    def expect_room(self) -> None:
+        """Raise `HashQueueFull` if `run` would now."""
+        with self._lock:
+            self._start()
+            self._refuse_excess()
+
     def run(self, function: Callable[[], Result]) -> Result:
         """Return what `function` returns, or raise `HashQueueFull` at once."""
         with self._lock:
@@ -70,18 +76,25 @@ class HashPool:
                 self._pending -= 1
 
     def _admit(self) -> ThreadPoolExecutor:
+        executor = self._start()
+        self._refuse_excess()
+        self._pending += 1
+        return executor
+
+    def _start(self) -> ThreadPoolExecutor:
         if self._executor is None or self._process != os.getpid():
             # After a fork the parent's threads are not here, nor is the work that they had.
             self._process, self._pending = os.getpid(), 0
             self._executor = ThreadPoolExecutor(
                 self.threads, thread_name_prefix="hash", initializer=_lower_priority
             )
+        return self._executor
+
+    def _refuse_excess(self) -> None:
         ahead_seconds = self._pending * self._estimate / self.threads
         is_waiting = self._pending >= self.threads
         if self._pending >= self._most or (is_waiting and ahead_seconds > self._queue_seconds):
             raise HashQueueFull(retry_after_seconds=max(1, ceil(ahead_seconds)))
-        self._pending += 1
-        return self._executor
 
     def _timed(self, function: Callable[[], Result]) -> Result:
         began = monotonic()
