@@ -13,12 +13,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import pairwise
 
 from tests.support.answers import OverNetwork
 from tests.support.api import PASSWORD, Api, new_email
 from tests.support.started import ADMIN, Started
+from trials._account import Account
 from trials._asked import Asked, Connection
 from trials._shared import Report
 
@@ -34,17 +34,6 @@ SETTINGS = {
 }
 MIX = {"read": 70, "change": 15, "sign-up": 5, "log-in": 5, "health": 5}
 WRITES = ("change", "sign-up", "log-in")
-
-
-@dataclass(slots=True)
-class Account:
-    """Who a client is: what was acknowledged about it, and what was asked for without an answer."""
-
-    email: str
-    id: str
-    tokens: list[str]
-    name: str | None = None
-    maybe: set[str] = field(default_factory=set)
 
 
 class Load:
@@ -178,9 +167,7 @@ class Load:
         if kind == "log-in":
             body = {"username": account.email, "password": PASSWORD}
             asked = connection.ask(kind, "POST", "/api/v1/auth/login", body, wanted=200)
-            if asked.is_good:
-                account.tokens.append(asked.json["access_token"])
-            return asked
+            return account.logged_in(asked)
         if kind == "change":
             name = f"Name {number}"
             account.maybe.add(name)

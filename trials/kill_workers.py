@@ -60,6 +60,9 @@ def trial(report: _shared.Report, name: str, arguments: argparse.Namespace, **st
     report.figure(f"{name}: workers killed", arguments.kills)
     unanswered = sum(not asked.status for asked in load.answers)
     report.figure(f"{name}: requests without an answer", unanswered)
+    # Ten at one account died with their processes before the first of these.
+    throttled = sum(account.throttled for account in load.accounts)
+    report.figure(f"{name}: log-ins throttled for guesses left unjudged", throttled)
     keyed = len(retries.acknowledged)
     report.figure(f"{name}: keyed requests sent again", retries.repeated)
     report.promise(
