@@ -134,8 +134,9 @@ def _with_servers(machine: Machine, stack: ExitStack) -> Machine:
     """Give the machine PostgreSQL and Redis, and return a second one for a standby."""
     port, password = server.free_port(), secrets.token_urlsafe(16)
     here, there = ADDRESSES.values()
-    machine.words |= {**ADDRESSES, REDIS: str(server.free_port())}
-    # Both servers have the port that libpq takes where an address has none.
+    # A URL that names several servers gets no port from PGPORT, as everything else does.
+    several = {f"host={one}&": f"host={mine}:{port}&" for one, mine in ADDRESSES.items()}
+    machine.words |= {**several, **ADDRESSES, REDIS: str(server.free_port())}
     machine.environ["PGPORT"] = str(port)
     clusters.add(machine, address=here, port=port, password=password)
     made = _block("CREATE ROLE")
