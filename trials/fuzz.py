@@ -4,6 +4,7 @@ Each round is one of schemathesis with all its checks, and then many variations 
 """
 
 import argparse
+import gc
 import multiprocessing
 import sys
 import tempfile
@@ -29,6 +30,9 @@ MILLION = 1_000_000
 
 def one_round(kind: str, wanted: Round, shared: dict[str, str]) -> Tally:
     """Run one round in a process of its own, on an empty database."""
+    # What was imported is no rubbish: the collector need not look at it every few requests.
+    gc.freeze()
+    gc.set_threshold(10_000)
     with tempfile.TemporaryDirectory(dir=memory.place()) as directory, ExitStack() as stack:
         template, home = Path(directory, "template"), Path(directory, "home")
         template.mkdir()
