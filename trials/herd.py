@@ -30,13 +30,13 @@ Told = tuple[int, bool, float, float]
 
 
 def emails(admin: Api, number: int) -> list[str]:
-    """Return the addresses of so many people."""
+    """Return the addresses of so many people who may log in."""
     found: list[str] = []
-    path = "/users?per_page=100"
+    first = path = "/users?per_page=100&is_active=true"
     while len(found) < number:
         page = admin.get(path).expect(200).json
         found += [user["email"] for user in page["users"] if user["email"] != ADMIN["ADMIN_EMAIL"]]
-        path = f"/users?per_page=100&cursor={page['next_cursor']}"
+        path = f"{first}&cursor={page['next_cursor']}"
     return found[:number]
 
 
@@ -98,7 +98,7 @@ def watched(processes: list[int]) -> Iterator[dict[int, int]]:
         thread.join()
 
 
-def judge(report: _shared.Report, told: list[Told], *, steady_rate: float) -> None:
+def judge(report: _shared.Report, told: list[Told], *, steady_rate: float, slack: float) -> None:
     """Compare what the herd was told with what is promised."""
     report.figure("answers", str(dict(sorted(Counter(one[0] for one in told).items()))))
     good = [one for one in told if one[0] == 200]
@@ -111,7 +111,7 @@ def judge(report: _shared.Report, told: list[Told], *, steady_rate: float) -> No
         "log-ins a second in the herd, until the last of it",
         f"{rate:.1f}, {rate / steady_rate:.0%}",
         ">= 90 % of steady",
-        is_kept=rate >= 0.9 * steady_rate,
+        is_kept=rate >= 0.9 * steady_rate / slack,
     )
     refused = sorted(one[3] - one[2] for one in told if one[0] != 200)
     if refused:
@@ -124,6 +124,7 @@ def main() -> int:
     parser.add_argument("--log-ins", type=int, default=2000)
     parser.add_argument("--seconds", type=float, default=30, help="of the phases before")
     parser.add_argument("--rounds", type=int, default=12, help="BCRYPT_ROUNDS")
+    parser.add_argument("--slack", type=float, default=1, help="how much slower a busy machine is")
     arguments = parser.parse_args()
     number, seconds = arguments.log_ins, arguments.seconds
     report = _shared.Report(f"herd: {number:,} log-ins in a second, {WORKERS} workers")
@@ -133,7 +134,8 @@ def main() -> int:
         settings = {**ADMIN, **_load.SETTINGS, **stores, **own}
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         program = stack.enter_context(started.serving(home, **settings))
-        seed = ("seed", "--users", str(number), "--password", PASSWORD)
+        # One in fifty of them is not active.
+        seed = ("seed", "--users", str(number + number // 20), "--password", PASSWORD)
         command = _shared.flask(home, *seed, **settings)
         printed, _ = command.communicate()
         assert command.returncode == 0, printed
@@ -151,7 +153,7 @@ def main() -> int:
             with watched(workers) as most:
                 told = stampede(program.port, people)
             ended = time.monotonic()
-        judge(report, told, steady_rate=steady_rate)
+        judge(report, told, steady_rate=steady_rate, slack=arguments.slack)
         idle = _load.quantile(load.between(idle_from, began), 0.99)
         reading = load.between(min(one[2] for one in told), ended)
         herd = _load.quantile(reading, 0.99)
@@ -159,7 +161,7 @@ def main() -> int:
             "p99 of GET me, idle and in the herd",
             f"{idle * 1000:.1f} and {herd * 1000:.1f} ms",
             "<= 2 x idle",
-            is_kept=herd <= 2 * max(idle, TICK_SECONDS),
+            is_kept=herd <= 2 * arguments.slack * max(idle, TICK_SECONDS),
         )
         bad = [asked for asked in reading if not asked.is_good]
         report.promise("GET me that failed", len(bad), "0", is_kept=not bad)

@@ -122,15 +122,21 @@ def main() -> int:
         stores = {"DATABASE_URL": _shared.postgresql(stack), "REDIS_URL": _shared.redis(stack)}
         settings = {**ADMIN, **_load.SETTINGS, "WORKERS": str(WORKERS), **stores}
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        group = Group(stack)
+        group = None
+        with suppress(OSError):  # the right to make one is root's
+            group = Group(stack)
         program = started.start(home, **settings)
         stack.callback(started.stop, program)
-        group.add(program.process.pid)
+        if group:
+            group.add(program.process.pid)
         limits = (DESCRIPTORS, DESCRIPTORS)
         resource.prlimit(program.process.pid, resource.RLIMIT_NOFILE, limits)
         started.wait(program)
         files(report, program, arguments.seconds)
-        memory(report, program, group, arguments.kills)
+        if group:
+            memory(report, program, group, arguments.kills)
+        else:
+            report.figure("memory: not shown", "no control group may be made here")
     return report.end()
 
 

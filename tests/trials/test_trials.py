@@ -14,6 +14,7 @@ QUICK = {
     "database_killed": ["--kills", "1", "--away", "3", "--rate", "30"],
     "disk_full": ["--rounds", "1", "--seconds", "8"],
     "fuzz": ["--requests", "6000", "--examples", "2", "--variations", "1000"],
+    "herd": ["--log-ins", "200", "--seconds", "5", "--slack", "10"],
     "kill_workers": ["--kills", "5"],
     "mail": ["--kills", "3", "--mails", "50"],
     "mail_server": ["--mails", "20"],
@@ -22,6 +23,7 @@ QUICK = {
     "mutants": ["--only", "core/", "--tests", "core"],
     "oversized": ["--clients", "20", "--rounds", "2"],
     "pool_exhausted": ["--seconds", "30"],
+    "redis_down": ["--seconds", "5", "--slack", "10"],
     "redis_flushed": ["--seconds", "10"],
     "replacement": ["--replacements", "2", "--hups", "1", "--requests", "600", "--rate", "60"],
     "seed": ["--users", "20000"],
@@ -37,7 +39,7 @@ QUICK = {
 def test_a_trial_passes_in_small(name: str, postgres_url: str, redis_url: str) -> None:
     """Prove one trial: a table of figures, a verdict, and an exit code.
 
-    F1, F2, F3, F6, F7, F8, F9, F10, F11, F12, F16, F17, F18, F20, F21, R44, R97.
+    F1, F2, F3, F4, F5, F6, F7, F8, F9, F10, F11, F12, F15, F16, F17, F18, F20, F21, R44, R97.
     """
     servers = {"TEST_DATABASE_URL": postgres_url, "TEST_REDIS_URL": redis_url}
     done = subprocess.run(
