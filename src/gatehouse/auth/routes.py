@@ -25,7 +25,7 @@ from gatehouse.auth.schemas import (
 )
 from gatehouse.auth.vocabulary import LOGIN, REFRESH
 from gatehouse.guessing import GuessingThrottled, WrongPassword
-from gatehouse.infra import keys, limits
+from gatehouse.infra import hashing, keys, limits
 from gatehouse.infra.hashing import HashQueueFull
 from gatehouse.infra.keys import NoSigningKey
 from gatehouse.sessions import RefreshTokenInvalid, SessionNotFound, SessionPage
@@ -66,6 +66,7 @@ def token(form: dict[str, Any]) -> Any:
 
 
 @blueprint.post("/login")
+@hashing.room_first
 @limits.by_address(LOGIN)
 @access.public
 @blueprint.arguments(LoginIn, allow_surrogates=True)

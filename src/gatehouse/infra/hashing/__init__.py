@@ -7,6 +7,8 @@ the cores and give way to everything else, so that a herd of log-ins slows log-i
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 from flask import Flask, current_app
 from passlib.context import CryptContext
@@ -26,10 +28,12 @@ __all__ = [
     "hash_now",
     "hash_password",
     "init_app",
+    "room_first",
     "verify_password",
 ]
 
 EXTENSION = "gatehouse.hashing"
+View = TypeVar("View", bound=Callable[..., Any])
 
 QUEUE = metrics.Gauge("gatehouse_hash_queue", "Passwords that wait for a hash, or are hashed.")
 REFUSED = metrics.Counter("gatehouse_hash_refused_total", "Hashes refused by a full queue.")
@@ -137,6 +141,17 @@ def expect_room() -> None:
     Of a herd most are refused, and what a refusal costs is taken from those who are served.
     """
     _counted(_present().pool.expect_room)
+
+
+def room_first(view: View) -> View:
+    """Let a route do nothing, not even count an address, while too much work is waiting."""
+
+    @wraps(view)
+    def refusing(*args: Any, **kwargs: Any) -> Any:
+        expect_room()
+        return view(*args, **kwargs)
+
+    return cast(View, refusing)
 
 
 def hash_password(password: str) -> str:
