@@ -6,6 +6,9 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+# Nothing that is imported becomes rubbish; looking for it took a seventh of the start.
+gc.disable()
+
 sys.path.insert(0, str(Path(__file__).resolve().with_name("src")))
 
 # Ctrl-C while everything is imported ends it without a stack trace; the arbiter has its own way.
@@ -16,6 +19,8 @@ from gunicorn.arbiter import Arbiter
 from gatehouse.infra import jobs, metrics, server, sockets
 from gatehouse.infra.logs import logger
 from gatehouse.settings import Settings, SettingsError
+
+gc.enable()
 
 _metrics = None
 try:

@@ -24,7 +24,7 @@ from tests.support.live import Live, Servers
 from tests.support.mailbox import Mailbox
 from tests.support.reports import sendable
 
-pytest_plugins = ["tests.plugins.backends"]
+pytest_plugins = ["tests.plugins.backends", "tests.plugins.order"]
 
 MakeApp = Callable[..., Flask]
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.plugins.backends import VARIABLE
+from tests.support import memory
 from trials import _mutants_made, _shared
 from trials._mutants_judged import PLAN
 from trials._mutants_made import Mutant
@@ -146,13 +147,11 @@ def _judge(directory: Path, plan: dict[str, Any]) -> None:
     tree, verdicts = directory / "tree", Path(plan["verdicts"])
     before = len(verdicts.read_text().splitlines())
     (directory / "plan.json").write_text(json.dumps(plan))
-    temporary = directory / "tmp"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
+    temporary = tempfile.mkdtemp(prefix="gatehouse-mutants-", dir=memory.place())
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": "src",
-        "TMPDIR": str(temporary),
+        "TMPDIR": temporary,
         VARIABLE: json.dumps({"missing": SERVERS}),
         PLAN: str(directory / "plan.json"),
     }
