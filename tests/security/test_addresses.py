@@ -1,7 +1,7 @@
 """Whose address counts, and limits over processes and without their store (R50, R51, R56, R57)."""
 
 import socket
-from contextlib import closing
+from contextlib import ExitStack, closing
 from time import perf_counter
 
 import pytest
@@ -9,6 +9,7 @@ from flask import Flask
 
 from gatehouse.infra.redis import EXTENSION as REDIS
 from tests.conftest import MakeApp
+from tests.security.test_processes import behind_proxy
 from tests.servers.server import free_port
 from tests.support.answers import InProcess
 from tests.support.api import Api, new_address, new_email
@@ -153,6 +154,23 @@ def test_r57_a_store_that_hangs_costs_next_to_nothing(make_app: MakeApp, app: Fl
         assert sorted(times(stuck))[10] - sorted(times(usual))[10] <= 0.05
         assert max(times(stuck)) - min(times(usual)) <= 0.5
         assert failures(stuck.at()) == 6
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_r57_a_slow_store_costs_50_ms_at_most(
+    make_app: MakeApp, app: Flask, redis_url: str
+) -> None:
+    """One that answers in time is waited for; one that does not is soon asked no more."""
+    for delay_seconds in (0.02, 0.045, 0.2):
+        with ExitStack() as stack:
+            proxy, url = behind_proxy(stack, redis_url)
+            slow = Api(InProcess(make_app(REDIS_URL=url, LIMITS="login_failures=6/10minute")))
+            usual = Api(InProcess(app))
+            assert slow.at().sign_up().is_in()
+            proxy.delay_seconds = delay_seconds
+            added = sorted(times(slow))[10] - sorted(times(usual))[10]
+            assert added <= 0.05, delay_seconds
+            assert failures(slow.at()) == 6
 
 
 def times(api: Api) -> list[float]:
