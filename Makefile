@@ -16,7 +16,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.1
 
 # Arguments for pytest: make test ARGS="tests/users -k paging"
 ARGS ?=
-# Parallel test processes; 0 runs in one process (for a debugger).
+# Parallel test processes, by default half as many again as cores; 0 runs in one process (for a debugger).
 JOBS ?= auto
 
 # Where the services live that the benchmark compares with.

@@ -98,7 +98,9 @@ def test_colours_only_where_they_are_wanted(
 ) -> None:
     coloured = drawn(tmp_path, database_url, "doctor")
     assert "\x1b[32mfine \x1b[0m" in coloured
-    assert max(map(len, coloured.replace("\x1b[32m", "").splitlines())) <= 100
+    lines = coloured.replace("\x1b[32m", "").splitlines()
+    # A path is never broken, and how long it is depends on where the tests run.
+    assert [line for line in lines if len(line) > 100 and " " in line.strip()] == []
     assert "\x1b" not in drawn(tmp_path, database_url, "doctor", **more)
 
 

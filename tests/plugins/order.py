@@ -1,4 +1,6 @@
-"""The longest tests first: a process that came to one at the end would let the others wait."""
+"""In which order tests run, and in how many processes."""
+
+import os
 
 import pytest
 
@@ -16,5 +18,12 @@ LONGEST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put them first, the others as they were."""
+    """Put the longest first: a process that came to one at the end would let the others wait."""
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Take half as many processes again as there are cores: tests of servers mostly wait."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return (cores or 1) * 3 // 2
