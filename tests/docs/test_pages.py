@@ -28,8 +28,12 @@ BORDER = "----- next block -----"
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[started.Started]:
-    """Serve from a fresh clone, as the README says, for all pages: each has people of its own."""
+    """Serve from a fresh clone, as the README says, for all pages: each has people of its own.
+
+    Ada has logged in, as whoever reads a page has, whichever is the first.
+    """
     with serving(tmp_path_factory.mktemp("clone"), START) as running:
+        running.client.log_in("ada@example.com", "seven green lanterns")
         yield running
 
 

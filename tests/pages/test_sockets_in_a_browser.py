@@ -46,7 +46,7 @@ def test_the_page_listens_speaks_and_ends_with_its_session(
         page = browser.new_page()
         stack.callback(page.close)
         page.set_default_timeout(20_000)
-        page.goto(f"{origin}/websocket.html")
+        page.goto(f"{origin}/live-notices.html")
         entry, words = page.locator("#entry"), page.locator("#words")
         assert (entry.is_visible(), words.is_visible()) == (True, False)
         page.fill("[name=service]", live.url)
