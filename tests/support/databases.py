@@ -59,7 +59,7 @@ class PostgreSql:
         with self._connect(self._template) as connection:
             self._schema = connection.execute(SCHEMA).fetchone()
             names = [str(name) for (name,) in connection.execute(TABLES)]
-            self._rows = {name: copied(connection, name) for name in names}
+            self._restore = restoring(connection, names)
 
     @contextmanager
     def copy(self, _directory: Path) -> Iterator[str]:
@@ -89,12 +89,7 @@ class PostgreSql:
                 connection.execute(END_OTHERS)
                 if connection.execute(SCHEMA).fetchone() != self._schema:
                     return False
-                # References are not looked at: every table becomes what it was.
-                connection.execute("SET LOCAL session_replication_role = replica")
-                for table, rows in self._rows.items():
-                    connection.execute(named("DELETE FROM {}", table))
-                    with connection.cursor().copy(named("COPY {} FROM STDIN", table)) as copy:
-                        copy.write(rows)
+                connection.execute(self._restore)
         except psycopg.Error:
             return False
         return True
@@ -136,10 +131,19 @@ def named(statement: str, *names: str) -> sql.Composed:
     return sql.SQL(statement).format(*map(sql.Identifier, names))  # type: ignore[arg-type]
 
 
-def copied(connection: "psycopg.Connection[tuple[object, ...]]", table: str) -> bytes:
-    """Return the rows of a table, as COPY reads them again."""
-    with connection.cursor().copy(named("COPY {} TO STDOUT", table)) as copy:
-        return b"".join(bytes(block) for block in copy)
+def restoring(
+    connection: "psycopg.Connection[tuple[object, ...]]", tables: list[str]
+) -> sql.Composed:
+    """Return the one text of statements that makes every table what it is now."""
+    # References are not looked at: every table becomes what it was.
+    steps = [sql.SQL("SET LOCAL session_replication_role = replica").format()]
+    for table in tables:
+        steps.append(named("DELETE FROM {}", table))
+        row = connection.execute(named("SELECT json_agg(one)::text FROM {} one", table)).fetchone()
+        if row is not None and row[0] is not None:
+            insert = "INSERT INTO {0} SELECT * FROM json_populate_recordset(NULL::{0}, "
+            steps.append(named(insert, table) + sql.Literal(row[0]) + sql.SQL(")"))
+    return sql.SQL("; ").join(steps)
 
 
 def build(found: Settings) -> None:
