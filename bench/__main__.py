@@ -106,9 +106,9 @@ def plan(given: argparse.Namespace) -> Plan:
         raise SystemExit(f"there is no part {', '.join(sorted(unknown))}; {', '.join(PARTS)}")
     usual = Plan(
         rounds=2 if given.quick else 5,
-        seconds=2.0 if given.quick else 6.0,
+        seconds=2.0 if given.quick else 5.0,
         login_rounds=1 if given.quick else 5,
-        login_seconds=5.0 if given.quick else 8.0,
+        login_seconds=5.0 if given.quick else 6.0,
         people=10_000,
         many=30_000 if given.quick else 1_000_000,
         parts=parts,

@@ -9,7 +9,7 @@ import pytest
 
 import gatehouse
 from gatehouse.core.errors import Refusal
-from gatehouse.infra import server
+from gatehouse.infra.server import responses
 from gatehouse.pages import catalogue, markdown
 from gatehouse.web import problem
 from tests.servers.server import ROOT
@@ -40,7 +40,7 @@ def in_code() -> dict[str, int]:
     """Return the status of each code: of our refusals, of the framework, of the server."""
     found = {one.code: one.status for one in refusals()}
     found |= {code: status for status, (code, _) in problem.KNOWN.items()}
-    return found | {code: status for _, status, code, _ in server._REFUSALS}
+    return found | {code: status for _, status, code, _ in responses._REFUSALS}
 
 
 def on_page() -> dict[str, int]:

@@ -108,7 +108,8 @@ def test_error_codes_are_spelled_right_and_unique() -> None:
 
 def test_every_error_is_raised_or_refined() -> None:
     # The server refuses some requests before the application sees them, by their code.
-    by_server = re.findall(r'"([a-z_]+)"', (SOURCE / "infra" / "server.py").read_text())
+    server = "".join(path.read_text() for path in (SOURCE / "infra" / "server").glob("*.py"))
+    by_server = re.findall(r'"([a-z_]+)"', server)
     unused = [
         one.__qualname__
         for one in subclasses(Refusal)

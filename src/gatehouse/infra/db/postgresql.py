@@ -14,6 +14,7 @@ import psycopg
 from psycopg.abc import PQGen
 from sqlalchemy import Connection, Engine, event, text
 
+from gatehouse.infra.threads import resting
 from gatehouse.settings import Settings
 
 # The server gives up first, as long as it can: then the connection stays good.
@@ -72,7 +73,8 @@ class PromptConnection(psycopg.Connection[Any]):
     def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:
         """Wait for what every call of the driver waits for here; raise `NoAnswer` if too long."""
         try:
-            return super().wait(gen, interval, timeout or self.patience_seconds)
+            with resting:
+                return super().wait(gen, interval, timeout or self.patience_seconds)
         except psycopg.OperationalError as error:
             if error.sqlstate is not None or self.closed:
                 raise  # the server said it, or the connection was lost

@@ -11,6 +11,7 @@ from time import monotonic
 from typing import TypeVar
 
 from gatehouse.core.errors import Unavailable
+from gatehouse.infra.threads import resting
 
 Result = TypeVar("Result")
 
@@ -70,7 +71,8 @@ class HashPool:
         with self._lock:
             executor = self._admit()
         try:
-            return executor.submit(self._timed, function).result()
+            with resting:
+                return executor.submit(self._timed, function).result()
         finally:
             with self._lock:
                 self._pending -= 1

@@ -10,12 +10,12 @@ import resource
 from itertools import chain, islice
 from typing import Any
 
-from gunicorn.workers.gthread import ThreadWorker
+from gatehouse.infra.server.dispatch import DispatchingWorker
 
 _NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 
 
-class RoomyWorker(ThreadWorker):  # type: ignore[misc]
+class RoomyWorker(DispatchingWorker):
     """gunicorn's threaded worker, which hangs up on who is silent when others want to come in."""
 
     def accept(self, listener: Any) -> None:
@@ -42,7 +42,7 @@ class RoomyWorker(ThreadWorker):  # type: ignore[misc]
         excess = self.nr_conns + 1 - self.worker_connections
         if excess > 0:
             # Who has not said anything yet goes before who has been served.
-            for conn in islice(chain(self.pending_conns, self.keepalived_conns), excess):
+            for conn in islice(chain(self.pending_conns, list(self.keepalived_conns)), excess):
                 conn.timeout = 0.0  # of the monotonic clock: over
             self.murder_pending()
         super().murder_keepalived(force=force)

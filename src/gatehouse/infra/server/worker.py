@@ -1,0 +1,90 @@
+"""gunicorn's threaded worker in this house's manners: its refusals, and its gentle stop."""
+
+import signal
+import socket
+from typing import Any
+
+from gunicorn import util
+from gunicorn.http import wsgi
+
+from gatehouse.core.ids import new_id
+from gatehouse.infra import metrics, overload
+from gatehouse.infra.server import responses
+from gatehouse.infra.server.connections import RoomyWorker
+from gatehouse.settings import Settings
+
+# Asks nothing of anybody and tells that this process lives: answered however late it is.
+_ALWAYS = "/health"
+
+
+class Worker(RoomyWorker):
+    """gunicorn's threaded worker in this house's manners."""
+
+    def init_signals(self) -> None:
+        """Leave Ctrl-C to the main process, so that requests in flight finish there too."""
+        super().init_signals()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        wsgi.Response = responses.Response
+
+    def load_wsgi(self) -> None:
+        """Take over the application, and for how long its requests may wait."""
+        super().load_wsgi()
+        settings: Settings = self.wsgi.config["SETTINGS"]
+        self.queue_timeout_seconds = settings.queue_timeout_seconds
+
+    def handle_request(self, req: Any, conn: Any) -> bool:
+        """Serve a request; one that waited too long is refused at once.
+
+        When everything behind us is slow, all threads wait and the queue grows. Serving what is
+        old would make everybody late, for ever.
+        """
+        if conn.waited_seconds <= self.queue_timeout_seconds or req.path == _ALWAYS:
+            # A connection that went over to WebSocket takes no other request.
+            return bool(super().handle_request(req, conn)) and not _is_handed_over(conn)
+        metrics.of(self.wsgi).count(overload.SHED)
+        problem = responses.problem(503, "overloaded", "Service Unavailable", str(new_id()))
+        util.write_nonblock(conn.sock, problem)
+        return False
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Open or close the door; a stopping worker lets in who waits there, then removes it.
+
+        gunicorn only looks away, so that the kernel goes on taking connections for a worker that
+        lingers, and resets them at its end. Where nobody listens, a client (a proxy) is refused
+        at once, and may go elsewhere even with a POST.
+        """
+        super().set_accept_enabled(enabled)
+        if enabled or self.alive:
+            return
+        for listener in self.sockets:
+            before = -1
+            while before != self.nr_conns:
+                before = self.nr_conns
+                self.accept(listener)
+            listener.close()
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        """Take a connection back, or forget it if it is no longer ours."""
+        if _is_handed_over(conn):
+            self.nr_conns -= 1
+        else:
+            super().finish_request(conn, fs)
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
+        """Answer what never reached the application, or what broke outside of it."""
+        status, code, phrase = responses.refusal(exc)
+        request_id = str(new_id())
+        if status == 500:
+            self.log.error("request_broken request_id=%s", request_id, exc_info=exc)
+        else:
+            # The class alone: its text holds what a stranger sent.
+            self.log.info("request_refused status=%d reason=%s", status, type(exc).__name__)
+        try:
+            util.write_nonblock(client, responses.problem(status, code, phrase, request_id))
+        except OSError:
+            self.log.debug("the client did not wait for its answer")
+
+
+def _is_handed_over(conn: Any) -> bool:
+    """Tell whether the application has taken the connection away (`infra.sockets`)."""
+    return bool(conn.sock.fileno() < 0)

@@ -1,0 +1,110 @@
+"""The threads of a worker: many may wait, and few are at work at a time.
+
+Python lets one thread run at a time. When thirty have something to do, they spend as much time on
+taking turns as on their requests. So a request is taken up while fewer than `AT_WORK` threads are
+at work. Who waits for the database or a hash says so and does not count meanwhile; nor does who
+has been at it for long, because that is waiting too (for a lock, for a client that reads slowly).
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any
+
+AT_WORK = 2
+# Longer than what any request computes at a stretch.
+LONG_SECONDS = 0.02
+
+
+class _Job:
+    """Something that is served: since when at a stretch, 0 while its thread rests."""
+
+    __slots__ = ("item", "since")
+
+    def __init__(self, item: Any) -> None:
+        self.item, self.since = item, time.monotonic()
+
+
+class Threads:
+    """Serves what is added, in its order, by at most `most` threads; they start when needed."""
+
+    def __init__(self, most: int, serve: Callable[[Any], None]) -> None:
+        self._most, self._serve = most, serve
+        self._waiting: deque[Any] = deque()
+        self._handed: SimpleQueue[_Job | None] = SimpleQueue()
+        # Every step on this and on the queues is a single one of the interpreter: no lock needed.
+        self._taken: set[_Job] = set()
+        self._started = 0
+
+    def add(self, item: Any) -> None:
+        """Let something wait for a thread; call `hand_over` after the last of a batch."""
+        self._waiting.append(item)
+
+    def hand_over(self) -> None:
+        """Give what waits to threads that are free, as far as there is room."""
+        while (job := self._next()) is not None:
+            if len(self._taken) > self._started < self._most:
+                self._started += 1
+                threading.Thread(target=self._work, daemon=True).start()
+            self._handed.put(job)
+
+    def look_again_in(self, seconds: float) -> float:
+        """Return when to call `hand_over` again even if nothing new comes, at most `seconds`."""
+        return min(seconds, LONG_SECONDS / 2) if self._waiting else seconds
+
+    def shutdown(self, wait: bool = False) -> None:
+        """Let each thread end once it has finished what it is at."""
+        for _ in range(self._started):
+            self._handed.put(None)
+
+    def _work(self) -> None:
+        job = self._handed.get()
+        while job is not None:
+            _here.job = self, job
+            self._serve(job.item)
+            # First this, then the look at what waits: whoever added meanwhile saw no room.
+            self._taken.remove(job)
+            job = self._next() or self._handed.get()
+
+    def _next(self) -> _Job | None:
+        """Return what has waited longest, if there is room for one more."""
+        if not self._waiting or not self._has_room():
+            return None
+        try:
+            job = _Job(self._waiting.popleft())
+        except IndexError:  # another thread was faster
+            return None
+        self._taken.add(job)
+        return job
+
+    def _has_room(self) -> bool:
+        if len(self._taken) < AT_WORK:
+            return True
+        if len(self._taken) >= self._most:
+            return False
+        lately = time.monotonic() - LONG_SECONDS
+        return sum(job.since > lately for job in list(self._taken)) < AT_WORK
+
+
+class _Here(threading.local):
+    job: tuple[Threads, _Job] | None = None
+
+
+class _Resting:
+    """Tells that the present thread waits for something outside; others may work meanwhile."""
+
+    def __enter__(self) -> None:
+        if _here.job is not None:
+            threads, job = _here.job
+            job.since = 0.0
+            threads.hand_over()
+
+    def __exit__(self, *_: object) -> None:
+        if _here.job is not None:
+            _here.job[1].since = time.monotonic()
+
+
+_here = _Here()
+resting = _Resting()

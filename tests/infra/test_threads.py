@@ -1,0 +1,154 @@
+"""The threads of a worker: few at work, many in wait, and none forgotten."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from gatehouse.infra import threads
+from gatehouse.infra.threads import AT_WORK, LONG_SECONDS, Threads, resting
+
+ENOUGH_SECONDS = 10.0
+
+
+class Work:
+    """Items that are served by what each of them does."""
+
+    def __init__(self, most: int) -> None:
+        self.begun: list[int] = []
+        self.done: list[int] = []
+        self.threads = Threads(most, self._serve)
+        self._acts: dict[int, Callable[[], object]] = {}
+
+    def add(self, *acts: Callable[[], object]) -> None:
+        for act in acts:
+            number = len(self._acts)
+            self._acts[number] = act
+            self.threads.add(number)
+        self.threads.hand_over()
+
+    def _serve(self, number: int) -> None:
+        self.begun.append(number)
+        self._acts[number]()
+        self.done.append(number)
+
+
+@contextmanager
+def working(most: int = 10) -> Iterator[Work]:
+    work = Work(most)
+    try:
+        yield work
+    finally:
+        work.threads.shutdown()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    limit = time.monotonic() + ENOUGH_SECONDS
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.001)
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody be taken for waiting only because the machine is slow."""
+    monkeypatch.setattr(threads, "LONG_SECONDS", ENOUGH_SECONDS)
+
+
+@pytest.mark.usefixtures("patient")
+def test_few_are_at_work_and_everybody_comes_in_turn() -> None:
+    goes_on = threading.Event()
+    with working() as work:
+        work.add(*[goes_on.wait] * 50)
+        until(lambda: len(work.begun) == AT_WORK)
+        time.sleep(0.05)
+        assert work.begun == list(range(AT_WORK))
+        goes_on.set()
+        until(lambda: len(work.done) == 50)
+    assert sorted(work.done) == list(range(50))
+
+
+@pytest.mark.usefixtures("patient")
+def test_who_rests_does_not_count_and_counts_again_afterwards() -> None:
+    goes_on, works = threading.Event(), threading.Event()
+
+    def rests() -> None:
+        with resting:
+            goes_on.wait()
+        works.wait()
+
+    with working() as work:
+        work.add(*[rests] * AT_WORK)
+        work.add(*[works.wait] * AT_WORK)
+        until(lambda: len(work.begun) == 2 * AT_WORK)
+        work.add(works.wait)
+        goes_on.set()
+        time.sleep(0.05)
+        assert len(work.begun) == 2 * AT_WORK
+        works.set()
+        until(lambda: len(work.done) == 2 * AT_WORK + 1)
+
+
+def test_who_takes_long_does_not_count() -> None:
+    goes_on = threading.Event()
+    with working() as work:
+        work.add(*[goes_on.wait] * (AT_WORK + 1))
+        assert work.threads.look_again_in(1.0) <= LONG_SECONDS
+        time.sleep(2 * LONG_SECONDS)
+        work.threads.hand_over()
+        until(lambda: len(work.begun) == AT_WORK + 1)
+        assert work.threads.look_again_in(1.0) == 1.0
+        goes_on.set()
+        until(lambda: len(work.done) == AT_WORK + 1)
+
+
+def test_never_more_than_all_threads_are_taken() -> None:
+    goes_on = threading.Event()
+
+    def rests() -> None:
+        with resting:
+            goes_on.wait()
+
+    with working(most=3) as work:
+        work.add(*[rests] * 7)
+        until(lambda: len(work.begun) == 3)
+        time.sleep(2 * LONG_SECONDS)
+        work.threads.hand_over()
+        time.sleep(0.02)
+        assert len(work.begun) == 3
+        goes_on.set()
+        until(lambda: len(work.done) == 7)
+
+
+def test_what_comes_again_while_it_is_served_is_served_again() -> None:
+    # A kept connection whose next request is faster than the thread that has put it back.
+    comes_again = threading.Event()
+    served = []
+
+    def serve(item: object) -> None:
+        served.append(item)
+        if len(served) == 1:
+            workers.add(item)
+            workers.hand_over()
+            until(lambda: len(served) == 2)
+            comes_again.set()
+        else:
+            comes_again.wait()
+
+    workers = Threads(10, serve)
+    try:
+        for _ in range(AT_WORK):
+            served.clear()
+            comes_again.clear()
+            workers.add(serve)
+            workers.hand_over()
+            until(lambda: len(served) == 2 and comes_again.is_set())
+    finally:
+        workers.shutdown()
+
+
+def test_elsewhere_resting_is_nothing() -> None:
+    with resting:
+        pass
