@@ -38,8 +38,10 @@ def test_what_was_written_changed_and_deleted_is_undone(copies: Database, tmp_pa
 
 
 def test_a_copy_with_another_schema_is_thrown_away(copies: Database, tmp_path: Path) -> None:
-    with copies.copy(tmp_path) as url:
-        with psycopg.connect(url.replace("postgresql+psycopg:", "postgresql:")) as connection:
-            connection.execute("ALTER TABLE users ADD COLUMN more integer")
+    with (
+        copies.copy(tmp_path) as url,
+        psycopg.connect(url.replace("postgresql+psycopg:", "postgresql:")) as connection,
+    ):
+        connection.execute("ALTER TABLE users ADD COLUMN more integer")
     with copies.copy(tmp_path) as another:
         assert another != url
