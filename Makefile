@@ -43,7 +43,7 @@ install: $(VENV)/dev.lock  ## Make the environment for development in .venv
 
 ##@ Test
 .PHONY: test
-test: $(VENV)/dev.lock  ## Test on SQLite, PostgreSQL and Redis (at most 6 minutes on two cores)
+test: $(VENV)/dev.lock  ## Test on SQLite, PostgreSQL and Redis (about 7 minutes on two cores)
 	$(PYTEST) -m "not full and not trial" $(ARGS)
 
 .PHONY: test-full
