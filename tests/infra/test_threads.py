@@ -149,6 +149,46 @@ def test_what_comes_again_while_it_is_served_is_served_again() -> None:
         workers.shutdown()
 
 
+def test_what_breaks_costs_no_thread() -> None:
+    def breaks() -> None:
+        raise ValueError("on purpose")
+
+    with working(most=AT_WORK) as work:
+        work.add(*[breaks] * 5 * AT_WORK)
+        work.add(*[lambda: None] * AT_WORK)
+        until(lambda: len(work.done) == AT_WORK)
+
+
+def test_a_machine_without_threads_to_give_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with working() as work:
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", refuse)
+            work.add(lambda: None)
+        assert work.threads.look_again_in(1.0) < 1.0
+        work.threads.hand_over()
+        until(lambda: work.done == [0])
+
+
+def test_nobody_waits_behind_one_who_rests_while_threads_may_start() -> None:
+    """However adding, ending and starting meet: what was added is begun at once."""
+    for _ in range(300):
+        goes_on = threading.Event()
+
+        def rests(goes_on: threading.Event = goes_on) -> None:
+            with resting:
+                goes_on.wait()
+
+        with working() as work:
+            work.add(lambda: None)
+            work.add(rests)
+            work.add(lambda: None)
+            until(lambda work=work: len(work.done) == 2)  # type: ignore[misc]
+            goes_on.set()
+
+
 def test_elsewhere_resting_is_nothing() -> None:
     with resting:
         pass

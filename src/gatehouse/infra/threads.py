@@ -13,6 +13,8 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
+from gatehouse.infra.logs import logger
+
 AT_WORK = 2
 # Longer than what any request computes at a stretch.
 LONG_SECONDS = 0.02
@@ -32,23 +34,23 @@ class Threads:
 
     def __init__(self, most: int, serve: Callable[[Any], None]) -> None:
         self._most, self._serve = most, serve
+        self._lock = threading.Lock()
         self._waiting: deque[Any] = deque()
-        self._handed: SimpleQueue[_Job | None] = SimpleQueue()
-        # Every step on this and on the queues is a single one of the interpreter: no lock needed.
         self._taken: set[_Job] = set()
+        # There are never fewer threads than what was taken, so whatever is handed meets one.
+        self._handed: SimpleQueue[_Job | None] = SimpleQueue()
         self._started = 0
 
     def add(self, item: Any) -> None:
         """Let something wait for a thread; call `hand_over` after the last of a batch."""
-        self._waiting.append(item)
+        with self._lock:
+            self._waiting.append(item)
 
     def hand_over(self) -> None:
         """Give what waits to threads that are free, as far as there is room."""
-        while (job := self._next()) is not None:
-            if len(self._taken) > self._started < self._most:
-                self._started += 1
-                threading.Thread(target=self._work, daemon=True).start()
-            self._handed.put(job)
+        with self._lock:
+            while self._may_take() and self._has_thread():
+                self._handed.put(self._take())
 
     def look_again_in(self, seconds: float) -> float:
         """Return when to call `hand_over` again even if nothing new comes, at most `seconds`."""
@@ -63,29 +65,39 @@ class Threads:
         job = self._handed.get()
         while job is not None:
             _here.job = self, job
-            self._serve(job.item)
-            # First this, then the look at what waits: whoever added meanwhile saw no room.
-            self._taken.remove(job)
-            job = self._next() or self._handed.get()
+            try:
+                self._serve(job.item)
+            except Exception:  # a thread that ended here would be missed for ever
+                logger.exception("serving_failed")
+            job = self._after(job) or self._handed.get()
 
-    def _next(self) -> _Job | None:
-        """Return what has waited longest, if there is room for one more."""
-        if not self._waiting or not self._has_room():
-            return None
-        try:
-            job = _Job(self._waiting.popleft())
-        except IndexError:  # another thread was faster
-            return None
+    def _after(self, job: _Job) -> _Job | None:
+        """Put down what was served, and take up what has waited longest, if there is room."""
+        with self._lock:
+            self._taken.remove(job)
+            return self._take() if self._may_take() else None
+
+    def _take(self) -> _Job:
+        job = _Job(self._waiting.popleft())
         self._taken.add(job)
         return job
 
-    def _has_room(self) -> bool:
-        if len(self._taken) < AT_WORK:
-            return True
-        if len(self._taken) >= self._most:
+    def _may_take(self) -> bool:
+        if not self._waiting or len(self._taken) >= self._most:
             return False
         lately = time.monotonic() - LONG_SECONDS
-        return sum(job.since > lately for job in list(self._taken)) < AT_WORK
+        return sum(job.since > lately for job in self._taken) < AT_WORK
+
+    def _has_thread(self) -> bool:
+        """Tell whether a thread is free for one more, and start one if none is."""
+        if len(self._taken) < self._started:
+            return True
+        try:
+            threading.Thread(target=self._work, daemon=True).start()
+        except RuntimeError:  # the machine gives no more of them: those that there are go on
+            return False
+        self._started += 1
+        return True
 
 
 class _Here(threading.local):

@@ -6,6 +6,8 @@ worker that can open no file for a connection ends, with all requests that it is
 """
 
 import errno
+import math
+import os
 import resource
 from itertools import chain, islice
 from typing import Any
@@ -31,10 +33,11 @@ class RoomyWorker(DispatchingWorker):
         """Hand a request to the threads; of a newcomer, see whether there is room for another."""
         if not conn.initialized:
             # The lowest free number is given, so that a high one says how few are left.
-            if conn.sock.fileno() >= self._most_descriptors():
+            most, usual = self._most_descriptors(), self.cfg.worker_connections
+            if conn.sock.fileno() >= most:
                 self.worker_connections = min(self.worker_connections, self.nr_conns)
-            elif self.nr_conns < self.worker_connections // 2:
-                self.worker_connections = self.cfg.worker_connections
+            elif self.worker_connections < usual and _open_files() < most * 3 // 4:
+                self.worker_connections = usual
         super().enqueue_req(conn)
 
     def murder_keepalived(self, force: bool = False) -> None:
@@ -54,3 +57,11 @@ class RoomyWorker(DispatchingWorker):
         """
         most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         return int(max(most - 3 * self.cfg.threads, most // 2))
+
+
+def _open_files() -> float:
+    """Return how many files this process has open; infinity if there is none left to ask with."""
+    try:
+        return len(os.listdir("/dev/fd"))
+    except OSError:
+        return math.inf

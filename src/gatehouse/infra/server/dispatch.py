@@ -1,14 +1,20 @@
 """How gunicorn's requests come to the threads here: few at a time, and back without a detour."""
 
 import selectors
+import threading
 import time
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
-from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
+from gunicorn.workers.gthread import (
+    _DEFER,
+    DEFAULT_WORKER_DATA_TIMEOUT,
+    STOP_KEEPALIVE_LINGER,
+    ThreadWorker,
+)
 
-from gatehouse.infra.threads import Threads
+from gatehouse.infra.threads import Threads, resting
 
 
 class DispatchingWorker(ThreadWorker):  # type: ignore[misc]
@@ -16,7 +22,14 @@ class DispatchingWorker(ThreadWorker):  # type: ignore[misc]
 
     def get_thread_pool(self) -> Threads:
         """Return the threads that serve requests."""
+        # Threads put connections back while the main thread hangs up on idle ones.
+        self._keeping = threading.Lock()
         return Threads(self.cfg.threads, self._serve)
+
+    def murder_keepalived(self, force: bool = False) -> None:
+        """Hang up on connections that have been idle for too long."""
+        with self._keeping:
+            super().murder_keepalived(force=force)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Take what comes, and give it to the threads; for a while, if nothing else is to do.
@@ -45,7 +58,7 @@ class DispatchingWorker(ThreadWorker):  # type: ignore[misc]
         conn.waited_seconds = time.monotonic() - conn.queued_at
         result, broken = False, None
         try:
-            result = self.handle(conn)
+            result = self.handle(conn) if self._has_spoken(conn) else _DEFER
         except BaseException as error:
             broken = error
         if result is True and not conn.parser.unreader.buf.getvalue():
@@ -58,12 +71,20 @@ class DispatchingWorker(ThreadWorker):  # type: ignore[misc]
             done.set_exception(broken)
         self.method_queue.defer(self.finish_request, conn, done)
 
+    def _has_spoken(self, conn: Any) -> bool:
+        """Wait for the first byte of a new connection; whose client is silent is not at work."""
+        if conn.initialized or conn.data_ready:
+            return True
+        with resting:
+            return bool(conn.wait_for_data(DEFAULT_WORKER_DATA_TIMEOUT))
+
     def _keep(self, conn: Any) -> None:
         """Wait for the next request of a connection."""
         conn.set_timeout()
-        self.keepalived_conns.append(conn)
         wake = partial(self.on_client_socket_readable, conn)
-        self.poller.register(conn.sock, selectors.EVENT_READ, wake)
+        with self._keeping:
+            self.keepalived_conns.append(conn)
+            self.poller.register(conn.sock, selectors.EVENT_READ, wake)
         if not self.alive:  # the stop may not have seen this one
             limit = time.monotonic() + STOP_KEEPALIVE_LINGER
             self.method_queue.defer(self._cap_keepalive, limit)
