@@ -9,6 +9,7 @@ from werkzeug.routing import Map, Rule
 from gatehouse.web.rules import LateRule
 
 VALUES = {"/": {}, "/a/<id>": {"id": "b c/ü"}, "/a/<int:n>/<path:rest>": {"n": 7, "rest": "x/y"}}
+VALUES["/b/<rule>"] = {"rule": "like the first parameter"}
 
 
 @pytest.mark.parametrize("text", VALUES)
