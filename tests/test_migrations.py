@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +143,28 @@ def test_a_second_migration_waits_for_the_first(
     run(empty, "db", "check").expect()
 
 
+@contextmanager
+def reading(dsn: str, *, password: str | None) -> Iterator[list[float]]:
+    """Read as every request does, again and again; give for how long each took, in seconds."""
+    waits: list[float] = []
+    is_over = threading.Event()
+
+    def read() -> None:
+        with psycopg.connect(dsn, password=password, autocommit=True) as connection:
+            while not is_over.wait(0.02):
+                began = time.monotonic()
+                connection.execute("SELECT * FROM sessions JOIN users ON users.id = user_id")
+                waits.append(time.monotonic() - began)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        yield waits
+    finally:
+        is_over.set()
+        thread.join()
+
+
 def test_a_live_table_is_not_made_to_wait(app: Flask, database_url: str) -> None:
     """F14: a lock that is not free in two seconds is given up, and nothing has changed."""
     if app.config["SETTINGS"].is_sqlite:
@@ -149,11 +173,30 @@ def test_a_live_table_is_not_made_to_wait(app: Flask, database_url: str) -> None
     with psycopg.connect(url.render_as_string(hide_password=False)) as connection:
         connection.execute("SELECT count(*) FROM users")
         start = time.monotonic()
-        outcome = run(app, "db", "downgrade", "--yes")
+        with reading(connection.info.dsn, password=url.password) as waits:
+            outcome = run(app, "db", "downgrade", "--yes")
         assert time.monotonic() - start < 10
     assert outcome.code == 1
+    assert len(waits) > 10
+    assert max(waits) < 0.5
     run(app, "db", "check").expect()
     run(app, "db", "downgrade", "--yes").expect()
+
+
+def test_an_index_waits_for_a_dump(app: Flask, database_url: str) -> None:
+    """F14: whoever reads for long is waited for, longer than for any lock that holds others up."""
+    if app.config["SETTINGS"].is_sqlite:
+        pytest.skip("SQLite has one writer at a time, which nothing else waits for")
+    run(app, "db", "downgrade", "0004_idempotency_keys", "--yes").expect()
+    url = make_url(database_url).set(drivername="postgresql")
+    with psycopg.connect(url.render_as_string(hide_password=False)) as dump:
+        dump.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        dump.execute("SELECT count(*) FROM users")
+        timer = threading.Timer(3.0, dump.commit)
+        timer.start()
+        run(app, "db", "upgrade").expect()
+        timer.join()
+    run(app, "db", "check").expect()
 
 
 def test_an_index_that_an_interrupted_run_left_is_made_anew(app: Flask) -> None:
