@@ -55,6 +55,13 @@ INSERT INTO {table} SELECT made.*
 """
 
 
+# What a refresh changes in a row (sessions/repository.py).
+REFRESH = """
+UPDATE sessions SET generation = generation + 1, rotated_at = now(), last_used_at = now(),
+    idle_expires_at = now() + interval '7 days' WHERE id = %s
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """A service of one worker, its database, and its Redis."""
@@ -176,6 +183,23 @@ def requests(report: _shared.Report, service: Service, times: int) -> None:
     report.promise("wrong answers", wrong, "0", is_kept=not wrong)
 
 
+def first_touches(report: _shared.Report, service: Service, times: int) -> None:
+    """Say what a refresh writes ahead where no other has been near since the last checkpoint.
+
+    PostgreSQL then writes whole pages, of the row and of each index. That is the usual case where
+    many sessions are refreshed, and one session refreshed again and again does not show it.
+    """
+    with service.cluster.connect() as connection:
+        ids = connection.execute("SELECT id FROM sessions ORDER BY random() LIMIT %s", (times,))
+        found = ids.fetchall()
+        connection.execute("CHECKPOINT")
+        before = service.log()
+        for row in found:
+            connection.execute(REFRESH, row)
+    written = round((service.log() - before) / len(found))
+    report.figure("refresh of many sessions after a checkpoint", f"{written:,} bytes of log")
+
+
 def bytes_a_connection(report: _shared.Report, service: Service) -> None:
     """Say what the processes of the database hold that serve ours: their fair share (PSS)."""
     with service.cluster.connect() as connection:
@@ -223,6 +247,7 @@ def main() -> int:
         history(service, program.client.at().using(BROWSER).sign_up())
         bytes_a_row(report, service)
         requests(report, service, arguments.requests)
+        first_touches(report, service, arguments.requests)
         bytes_a_connection(report, service)
         bytes_a_limit(report, service, arguments.requests)
     return report.end()
