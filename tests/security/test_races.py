@@ -239,10 +239,13 @@ def test_c9_r52_a_hundred_and_twenty_guesses_at_once(live: Live) -> None:
     judged = found.get(401, 0) + found.get(200, 0)
     assert 9 <= judged <= in_sequence + found.get(200, 0)
     assert found.get(429, 0) == 120 - judged
-    # What was judged was counted: the wait has begun, and grows with the next guess.
-    more = [live.client.try_log_in(person.email, WRONG) for _ in range(2)]
-    assert more[1].expect(429, "too_many_attempts").retry_after >= 1
-    assert sum(answer.status == 401 for answer in more) <= 1
+    # What was judged was counted: the wait has begun, and grows with the next guess. The first wait
+    # may be over with any of these, and then the second one begins.
+    more = [live.client.try_log_in(person.email, WRONG) for _ in range(3)]
+    throttled = [answer for answer in more if answer.status != 401]
+    assert len(throttled) >= 2
+    for answer in throttled:
+        assert answer.expect(429, "too_many_attempts").retry_after >= 1
     assert person.again().is_in()
 
 
