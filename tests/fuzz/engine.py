@@ -40,7 +40,11 @@ EXPECTATIONS = Path(__file__).with_name("schemathesis.toml")
 UNLIMITED = ",".join(f"{rule.name}=1000000/minute" for one in FEATURES for rule in one.limits)
 SETTINGS = {"LIMITS": UNLIMITED, **UNHURRIED}
 PREFIX = "/api/v1"
-RESTORE = f"POST {PREFIX}/users/{{user_id}}/restore"
+# What the judge of a chain does not know: these bring an account back, and take it away.
+EXPLAINED_BY = {
+    "use_after_free": f"POST {PREFIX}/users/{{user_id}}/restore",
+    "ensure_resource_availability": f"POST {PREFIX}/users/{{user_id}}/erase",
+}
 STEPS = 12
 # Stands in a generated request until it is sent: the log-in comes last.
 LATER = "Bearer later"
@@ -161,7 +165,7 @@ class _Fuzzing:
         if isinstance(event, events.ScenarioFinished):
             for case_id, checks in event.recorder.checks.items():
                 for check in checks:
-                    if check.failure_info is not None and not _is_restored(
+                    if check.failure_info is not None and not _is_explained(
                         event.recorder, case_id, check.name
                     ):
                         self._find(event.recorder, case_id, check)
@@ -195,22 +199,20 @@ class _Fuzzing:
         return self._app(environ, counted)
 
 
-def _is_restored(recorder: Any, case_id: str, check: str) -> bool:
-    """Tell whether what was deleted is there because the same chain has restored it since."""
-    if check != "use_after_free":
-        return False
+def _is_explained(recorder: Any, case_id: str, check: str) -> bool:
+    """Tell whether the same chain has restored what was deleted, or erased what was made."""
     target = recorder.cases[case_id].value.path_parameters.get("user_id")
 
-    def restores(other_id: str, other: Any) -> bool:
+    def explains(other_id: str, other: Any) -> bool:
         answer = recorder.find_response(case_id=other_id)
         return (
-            other.operation.label == RESTORE
+            other.operation.label == EXPLAINED_BY.get(check)
             and other.path_parameters.get("user_id") == target
             and answer is not None
             and answer.status_code < 300
         )
 
-    return any(restores(other_id, node.value) for other_id, node in recorder.cases.items())
+    return any(explains(other_id, node.value) for other_id, node in recorder.cases.items())
 
 
 class _Later:
