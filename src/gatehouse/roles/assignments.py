@@ -44,7 +44,9 @@ class _Names(TypeDecorator[tuple[str, ...]]):
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> tuple[str, ...]:
         """Return the names in order; nobody's are empty."""
-        return tuple(sorted((value or "").split()))
+        if value is None:
+            return ()
+        return tuple(sorted(value.split())) if " " in value else (value,)
 
 
 def names_column(user_id: ColumnElement[UUID]) -> ColumnElement[tuple[str, ...]]:

@@ -28,9 +28,7 @@ PUBLIC_NAMES = (
 PUBLIC_COLUMNS: tuple[ColumnElement[Any], ...] = tuple(users.c[name] for name in PUBLIC_NAMES)
 """The columns that `render` and the ETag need; each keeps its name in the row."""
 
-# The last of them is not shown.
-_VERSION = len(PUBLIC_NAMES) - 1
-_values = itemgetter(*PUBLIC_NAMES[:_VERSION])
+_values = itemgetter(*PUBLIC_NAMES)
 
 
 def render(row: Mapping[str, Any], roles: Iterable[str]) -> dict[str, Any]:
@@ -38,15 +36,11 @@ def render(row: Mapping[str, Any], roles: Iterable[str]) -> dict[str, Any]:
 
     Ids and times stay what they are: the encoder writes them as `UserOut` would.
     """
-    return _document(_values(row), roles)
+    return document((*_values(row), sorted(roles)))
 
 
 def document(row: Sequence[Any]) -> dict[str, Any]:
-    """Return the User JSON of a row of the repository's shown columns, by their places."""
-    return _document(row[:_VERSION], row[_VERSION + 1])
-
-
-def _document(values: Sequence[Any], roles: Iterable[str]) -> dict[str, Any]:
+    """Return the User JSON of a row that begins with the repository's shown columns."""
     (
         id_,
         email,
@@ -60,8 +54,10 @@ def _document(values: Sequence[Any], roles: Iterable[str]) -> dict[str, Any]:
         created_at,
         updated_at,
         created_by,
-    ) = values
-    names = sorted(roles)
+        _version,
+        roles,
+        *_,
+    ) = row
     return {
         "id": id_,
         "email": email,
@@ -69,10 +65,10 @@ def _document(values: Sequence[Any], roles: Iterable[str]) -> dict[str, Any]:
         "username": username,
         "name": name,
         "locale": locale,
-        "roles": names,
+        "roles": roles,
         "is_active": is_active,
         "is_verified": is_verified,
-        "is_superuser": SUPER_ADMIN in names,
+        "is_superuser": SUPER_ADMIN in roles,
         "avatar_url": avatar and f"/uploads/{avatar}",
         "created_at": created_at,
         "updated_at": updated_at,

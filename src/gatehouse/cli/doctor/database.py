@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 
 from alembic.script import ScriptDirectory
 from sqlalchemy import func, inspect, select, text
@@ -25,7 +25,7 @@ def findings() -> Findings:
         yield _version(db.reader)
         yield from _revision()
         if not settings.is_sqlite:
-            yield from _text_and_time()
+            yield from _encoding()
             yield _skew()
     except TypeError:
         # SQL_ASCII is no encoding: the driver hands out bytes, and nothing can read them.
@@ -80,17 +80,10 @@ def _revision() -> Findings:
         )
 
 
-def _text_and_time() -> Findings:
+def _encoding() -> Findings:
     encoding = str(db.reader.scalar(text("SHOW server_encoding")))
     if encoding != "UTF8":
         yield _wrong_encoding(encoding)
-    zone = str(db.reader.scalar(text("SHOW timezone")))
-    if zone not in {"UTC", "Etc/UTC", "GMT"}:
-        yield odd(
-            "clock",
-            f"connections come out in {zone}, though the service asks for UTC",
-            "let the pooler pass `options`, or ALTER DATABASE … SET timezone = 'UTC'",
-        )
 
 
 def _wrong_encoding(encoding: str) -> Finding:
@@ -105,7 +98,7 @@ def _skew() -> Finding:
     before, start = clock.now(), time.monotonic()
     theirs: datetime = db.reader.scalar(select(func.clock_timestamp()))
     half = (time.monotonic() - start) / 2
-    skew = (theirs.astimezone(UTC) - before).total_seconds() - half
+    skew = (theirs - before).total_seconds() - half
     said = f"its clock is {abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} ours"
     if abs(skew) > _WORST_SKEW_SECONDS:
         return wrong("clock", said, "let both machines follow one time server (NTP)")

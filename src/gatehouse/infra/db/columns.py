@@ -44,9 +44,9 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
-        """Give the zone back where the database dropped it."""
-        if value is None or value.tzinfo is UTC:
-            return value
-        if value.tzinfo is None:
-            return value.replace(tzinfo=UTC)  # type: ignore[no-any-return]
-        return value.astimezone(UTC)  # type: ignore[no-any-return]
+        """Give the zone back that SQLite dropped."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        """Leave what PostgreSQL gives as it is: `db.postgresql` lets it speak in UTC."""
+        return super().result_processor(dialect, coltype) if dialect.name == "sqlite" else None

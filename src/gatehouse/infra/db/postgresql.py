@@ -94,7 +94,7 @@ def listen(engine: Engine, settings: Settings) -> None:
         connection.door, connection.patience_seconds = door, patience
         try:
             # A pooler opens its door even while the server behind it is away.
-            _prepare_nothing_behind_a_pooler(connection)
+            _greet(connection)
         except BaseException:
             connection.close()
             raise
@@ -106,15 +106,19 @@ def listen(engine: Engine, settings: Settings) -> None:
     event.listen(engine, "do_connect", connect)
 
 
-def _prepare_nothing_behind_a_pooler(connection: PromptConnection) -> None:
-    """Let psycopg prepare no statement where PgBouncer may run the next one in another session.
+def _greet(connection: PromptConnection) -> None:
+    """Let times come in UTC, and prepare no statement where a pooler stands before the server.
 
-    A pooler shows itself by the process id that it gave the connection: the server has another.
+    PgBouncer may run the next statement in another session, and takes no options when a client
+    connects; it keeps the zone, though. It shows itself by the process id that it gave the
+    connection: the server has another.
     """
     connection.autocommit = True  # no transaction, and one way there and back
-    row = connection.execute("SELECT pg_backend_pid()").fetchone()
+    row = connection.execute(
+        "SELECT pg_backend_pid(), set_config('timezone', 'UTC', false)"
+    ).fetchone()
     connection.autocommit = False
-    if row != (connection.info.backend_pid,):
+    if row is None or row[0] != connection.info.backend_pid:
         connection.prepare_threshold = None
 
 
@@ -129,7 +133,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "keepalives_interval": 5,
         "keepalives_count": 3,
         "options": (
-            f"-c statement_timeout={statement} -c lock_timeout={lock} -c timezone=UTC"
+            f"-c statement_timeout={statement} -c lock_timeout={lock}"
             f" -c idle_in_transaction_session_timeout={statement * 5}"
         ),
     }

@@ -25,6 +25,7 @@ class _Plan:
     constants: Mapping[str, Any]
     bound: Mapping[str, Convert]
     read: Sequence[tuple[int, Convert]]
+    cursor: Mapping[str, Any]  # what the driver is told when it makes a cursor
 
     def parameters(self, values: Mapping[str, Any]) -> Any:
         """Return what the driver binds."""
@@ -33,12 +34,15 @@ class _Plan:
             found[name] = convert(found[name])
         return found if self.positions is None else [found[name] for name in self.positions]
 
-    def converted(self, row: Sequence[Any]) -> Sequence[Any]:
-        """Return a row of the driver with the values that its columns promise."""
-        values = list(row)
+    def converted(self, rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
+        """Return rows of the driver with the values that their columns promise."""
+        if not self.read:
+            return rows
+        found = [list(row) for row in rows]
         for index, convert in self.read:
-            values[index] = convert(values[index])
-        return values
+            for row in found:
+                row[index] = convert(row[index])
+        return found
 
 
 def parameter(name: str, type_: Any) -> Any:
@@ -60,7 +64,7 @@ class Prepared:
         connection = None
         try:
             connection = engine.raw_connection()
-            cursor = connection.cursor()
+            cursor = connection.cursor(**plan.cursor)
             cursor.execute(plan.text, parameters)
             rows = cursor.fetchall()
             cursor.close()
@@ -69,7 +73,7 @@ class Prepared:
         finally:
             if connection is not None:
                 connection.close()
-        return [plan.converted(row) for row in rows] if plan.read else rows
+        return plan.converted(rows)
 
     def _compile(self, dialect: Dialect) -> _Plan:
         compiled = self.statement.compile(
@@ -92,6 +96,8 @@ class Prepared:
                 for index, type_ in columns
                 if (convert := type_.dialect_impl(dialect).result_processor(dialect, None))
             ],
+            # psycopg reads ids and times faster as bytes than as text.
+            cursor={"binary": True} if dialect.driver == "psycopg" else {},
         )
         self._plans[dialect.name] = plan
         return plan
