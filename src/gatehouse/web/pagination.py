@@ -10,7 +10,7 @@
 The sort keys have to be among the selected columns, under their own names, the unique one last.
 """
 
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -202,20 +202,18 @@ def answer(
 
 def _links(window: Window) -> str:
     """Return the Link header (RFC 8288): the first page, and the next one in the same style."""
-    limit = "limit" if window.style == "skip" else "per_page"
-    size = {limit: window.limit}
-    links = [_link("first", size)]
+    others = [(name, value) for name, value in request.args.items() if name not in _PAGING]
+    url = f"{quote(request.path)}?{urlencode(others)}{'&' if others else ''}"
+    size = f"{'limit' if window.style == 'skip' else 'per_page'}={window.limit}"
+    links = [f'<{url}{size}>; rel="first"']
     if window.next_cursor is not None:
         following = window.offset + window.limit
         if window.style == "cursor" or following > MAX_OFFSET:
-            links.append(_link("next", {"per_page": window.limit, "cursor": window.next_cursor}))
+            # A cursor has only characters that stand for themselves in a URL.
+            goes_on = f"per_page={window.limit}&cursor={window.next_cursor}"
         elif window.style == "skip":
-            links.append(_link("next", {"skip": following, **size}))
+            goes_on = f"skip={following}&{size}"
         else:
-            links.append(_link("next", {"page": (window.page or 1) + 1, **size}))
+            goes_on = f"page={(window.page or 1) + 1}&{size}"
+        links.append(f'<{url}{goes_on}>; rel="next"')
     return ", ".join(links)
-
-
-def _link(relation: str, paging: Mapping[str, Any]) -> str:
-    others = {name: value for name, value in request.args.items() if name not in _PAGING}
-    return f'<{quote(request.path)}?{urlencode({**others, **paging})}>; rel="{relation}"'
