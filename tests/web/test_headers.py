@@ -58,11 +58,12 @@ def test_a_named_origin_may_read(make: Make, origins: str) -> None:
     assert "PATCH" in response.headers["Access-Control-Allow-Methods"]
     assert "if-match" in response.headers["Access-Control-Allow-Headers"].lower()
     assert "Access-Control-Allow-Credentials" not in response.headers
-    response = client.get("/api/v1/mine", headers={"Origin": ORIGIN})
-    assert response.status_code == 401
-    assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
-    assert "X-Request-ID" in response.headers["Access-Control-Expose-Headers"]
-    assert response.headers.getlist("Vary") == ["Origin"]
+    for path, status in (("mine", 401), ("nothing", 404), ("raise/bug", 500)):
+        response = client.get(f"/api/v1/{path}", headers={"Origin": ORIGIN})
+        assert response.status_code == status
+        assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
+        assert "X-Request-ID" in response.headers["Access-Control-Expose-Headers"]
+        assert response.headers.getlist("Vary") == ["Origin"]
 
 
 def test_r100_no_private_network_is_granted(make: Make) -> None:

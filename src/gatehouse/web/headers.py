@@ -72,6 +72,7 @@ def register(app: Flask, settings: Settings) -> None:
         always_send=False,
         vary_header=False,  # `complete` says it for every answer, refused origins included
         allow_private_network=False,
+        intercept_exceptions=False,  # the hook sees error answers like all others
     )
     # Most requests are of no browser: the hook that the extension has added waits for an Origin.
     share: Callable[[Response], Response] = app.after_request_funcs[None].pop()  # type: ignore[assignment]
