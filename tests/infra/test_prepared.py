@@ -65,6 +65,18 @@ def test_errors_are_those_of_sqlalchemy_without_what_was_bound(infra_app: Flask)
         assert db.reader.tuples(db.Prepared(_one()), {"name": "x"})[0][0] == "x"
 
 
+@pytest.mark.parametrize("depends", [True, False])
+def test_what_depends_on_its_values_is_planned_each_time(infra_app: Flask, depends: bool) -> None:
+    if _is_sqlite(infra_app):
+        pytest.skip("SQLite has no plan for values that it does not know yet")
+    statement = db.Prepared(select(NAME.label("planned")), depends_on_values=depends)
+    kept = text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%AS planned%'")
+    with infra_app.app_context():
+        for _ in range(10):
+            db.reader.tuples(statement, {"name": "x"})
+        assert db.reader.scalar(kept) == (0 if depends else 1)
+
+
 def test_lost_connections_are_replaced_at_once(infra_app: Flask) -> None:
     if _is_sqlite(infra_app):
         pytest.skip("a file cannot be lost")

@@ -5,16 +5,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    ColumnElement,
-    CompoundSelect,
-    bindparam,
-    exists,
-    false,
-    func,
-    select,
-    union,
-)
+from sqlalchemy import ColumnElement, and_, bindparam, exists, false, func, or_, select, union
 
 from gatehouse import roles
 from gatehouse.core.text import fold
@@ -30,6 +21,7 @@ _SORT_COLUMNS = {
     "email": users.c.email_folded,
     "username": users.c.username_folded,
 }
+_NAMES = users.c.email_folded, users.c.username_folded
 _LAST_CODE_POINT = 0x10FFFF
 _CREATED_AT = PUBLIC_NAMES.index("created_at")
 # Filters whose value is bound; all others are part of the statement.
@@ -68,9 +60,8 @@ def _page(shape: Shape, limit: int, start: keyset.Start) -> db.Prepared:
     extra = () if key is users.c.created_at else (key,)
     statement = select(*SHOWN, *extra).where(*_conditions(wanted))
     is_descending = wanted["sort"].startswith("-")
-    return db.Prepared(
-        keyset.page(statement, keys, descending=is_descending, limit=limit, start=start)
-    )
+    page = keyset.page(statement, keys, descending=is_descending, limit=limit, start=start)
+    return db.Prepared(page, depends_on_values="q" in wanted)
 
 
 def _shape_of(filters: Mapping[str, Any]) -> tuple[Shape, dict[str, Any]]:
@@ -106,7 +97,8 @@ def _conditions(wanted: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     if "role" in wanted:
         conditions.append(_has_role(wanted["role"]))
     if "q" in wanted:
-        conditions.append(users.c.id.in_(_found(is_bounded=wanted["q"])))
+        is_by_time = _SORT_COLUMNS[wanted["sort"].lstrip("+-")] is users.c.created_at
+        conditions.append((_begins if is_by_time else _found)(is_bounded=wanted["q"]))
     return conditions
 
 
@@ -122,14 +114,23 @@ def _has_role(role_id: UUID | None) -> ColumnElement[bool]:
     return exists().where(UserRole.user_id == users.c.id, UserRole.role_id == known)
 
 
-def _found(*, is_bounded: bool) -> CompoundSelect[Any]:
-    """Return the ids of accounts whose e-mail or username begins with `q`.
+def _begins(*, is_bounded: bool) -> ColumnElement[bool]:
+    """Return the condition that an account's e-mail or username begins with `q`.
 
-    Two index ranges, found before anything is sorted: with OR, PostgreSQL may walk the index of
-    the sort column instead, and discard most of the table on the way.
+    Where many do, PostgreSQL walks the list until the page is full, and else two ranges of
+    indexes: it knows by its statistics which is shorter.
     """
-    names = users.c.email_folded, users.c.username_folded
-    return union(*(select(users.c.id).where(*_range(name, is_bounded)) for name in names))
+    return or_(*(and_(*_range(name, is_bounded)) for name in _NAMES))
+
+
+def _found(*, is_bounded: bool) -> ColumnElement[bool]:
+    """Return the same for a list by name, so that those who are found are sorted.
+
+    PostgreSQL takes order and prefix for independent: walking the names from their end it would
+    expect `an` everywhere.
+    """
+    found = union(*(select(users.c.id).where(*_range(name, is_bounded)) for name in _NAMES))
+    return users.c.id.in_(found)
 
 
 def _range(column: ColumnElement[Any], is_bounded: bool) -> Iterator[ColumnElement[bool]]:

@@ -25,7 +25,9 @@ class _Plan:
     constants: Mapping[str, Any]
     bound: Mapping[str, Convert]
     read: Sequence[tuple[int, Convert]]
-    cursor: Mapping[str, Any]  # what the driver is told when it makes a cursor
+    # What the driver is told when it makes a cursor, and when it runs the statement.
+    cursor: Mapping[str, Any]
+    execute: Mapping[str, Any]
 
     def parameters(self, values: Mapping[str, Any]) -> Any:
         """Return what the driver binds."""
@@ -51,10 +53,14 @@ def parameter(name: str, type_: Any) -> Any:
 
 
 class Prepared:
-    """A SELECT with `parameter`s; `Reader.tuples` runs it, and wants a value for each of them."""
+    """A SELECT with `parameter`s; `Reader.tuples` runs it, and wants a value for each of them.
 
-    def __init__(self, statement: Select[Any]) -> None:
+    Where the best plan `depends_on_values`, PostgreSQL plans each execution for those it gets.
+    """
+
+    def __init__(self, statement: Select[Any], *, depends_on_values: bool = False) -> None:
         self.statement = statement
+        self._depends_on_values = depends_on_values
         self._plans: dict[str, _Plan] = {}
 
     def rows(self, engine: Engine, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
@@ -65,7 +71,7 @@ class Prepared:
         try:
             connection = engine.raw_connection()
             cursor = connection.cursor(**plan.cursor)
-            cursor.execute(plan.text, parameters)
+            cursor.execute(plan.text, parameters, **plan.execute)
             rows = cursor.fetchall()
             cursor.close()
         except engine.dialect.loaded_dbapi.Error as error:
@@ -81,6 +87,7 @@ class Prepared:
         )
         assert isinstance(compiled, SQLCompiler)
         columns = enumerate(column.type for column in self.statement.selected_columns)
+        is_psycopg = dialect.driver == "psycopg"
         plan = _Plan(
             text=compiled.string,
             positions=compiled.positiontup,
@@ -97,7 +104,8 @@ class Prepared:
                 if (convert := type_.dialect_impl(dialect).result_processor(dialect, None))
             ],
             # psycopg reads ids and times faster as bytes than as text.
-            cursor={"binary": True} if dialect.driver == "psycopg" else {},
+            cursor={"binary": True} if is_psycopg else {},
+            execute={"prepare": False} if is_psycopg and self._depends_on_values else {},
         )
         self._plans[dialect.name] = plan
         return plan
