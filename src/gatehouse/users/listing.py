@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, false, func, or_, select, union
+from sqlalchemy import ColumnElement, and_, bindparam, exists, false, func, or_, select
 
 from gatehouse import roles
 from gatehouse.core.text import fold
@@ -21,7 +21,6 @@ _SORT_COLUMNS = {
     "email": users.c.email_folded,
     "username": users.c.username_folded,
 }
-_NAMES = users.c.email_folded, users.c.username_folded
 _LAST_CODE_POINT = 0x10FFFF
 _CREATED_AT = PUBLIC_NAMES.index("created_at")
 # Filters whose value is bound; all others are part of the statement.
@@ -56,9 +55,17 @@ def _page(shape: Shape, limit: int, start: keyset.Start) -> db.Prepared:
     """Return the statement of a page, built once for all lists of a shape."""
     wanted = dict(shape)
     keys = sort_keys(wanted)
-    key = keys[0]
-    extra = () if key is users.c.created_at else (key,)
-    statement = select(*SHOWN, *extra).where(*_conditions(wanted))
+    conditions = _conditions(wanted)
+    if "q" in wanted and keys[0] is not users.c.created_at:
+        # PostgreSQL takes order and prefix for independent: walking the names from their end, it
+        # would expect `an` everywhere. So all who are found are sorted.
+        found = select(*keys).where(*conditions).cte("found")
+        found = found.prefix_with("MATERIALIZED", dialect="postgresql")
+        keys = [found.c[str(key.key)] for key in keys]
+        statement = select(*SHOWN, keys[0]).join(found, found.c.id == users.c.id)
+    else:
+        extra = () if keys[0] is users.c.created_at else (keys[0],)
+        statement = select(*SHOWN, *extra).where(*conditions)
     is_descending = wanted["sort"].startswith("-")
     page = keyset.page(statement, keys, descending=is_descending, limit=limit, start=start)
     return db.Prepared(page, depends_on_values="q" in wanted)
@@ -97,8 +104,7 @@ def _conditions(wanted: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     if "role" in wanted:
         conditions.append(_has_role(wanted["role"]))
     if "q" in wanted:
-        is_by_time = _SORT_COLUMNS[wanted["sort"].lstrip("+-")] is users.c.created_at
-        conditions.append((_begins if is_by_time else _found)(is_bounded=wanted["q"]))
+        conditions.append(_begins(is_bounded=wanted["q"]))
     return conditions
 
 
@@ -120,17 +126,8 @@ def _begins(*, is_bounded: bool) -> ColumnElement[bool]:
     Where many do, PostgreSQL walks the list until the page is full, and else two ranges of
     indexes: it knows by its statistics which is shorter.
     """
-    return or_(*(and_(*_range(name, is_bounded)) for name in _NAMES))
-
-
-def _found(*, is_bounded: bool) -> ColumnElement[bool]:
-    """Return the same for a list by name, so that those who are found are sorted.
-
-    PostgreSQL takes order and prefix for independent: walking the names from their end it would
-    expect `an` everywhere.
-    """
-    found = union(*(select(users.c.id).where(*_range(name, is_bounded)) for name in _NAMES))
-    return users.c.id.in_(found)
+    names = users.c.email_folded, users.c.username_folded
+    return or_(*(and_(*_range(name, is_bounded)) for name in names))
 
 
 def _range(column: ColumnElement[Any], is_bounded: bool) -> Iterator[ColumnElement[bool]]:
