@@ -1,11 +1,13 @@
 """How a message leaves by SMTP, and which refusal is final."""
 
+import os
 import smtplib
 import socket
 import ssl
 from contextlib import suppress
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
+from functools import lru_cache
 from threading import Timer
 from typing import Any
 from urllib.parse import urlsplit
@@ -85,24 +87,35 @@ def _connect(settings: Settings) -> smtplib.SMTP:
     assert settings.smtp_host is not None
     # Without a name of our own smtplib would ask the name service for one.
     own_name = urlsplit(settings.public_url).hostname or "localhost"
-    context = ssl.create_default_context()
     timeout = settings.smtp_timeout_seconds
     server: smtplib.SMTP
     if settings.smtp_tls == "tls":
         server = _TlsServer(
-            settings.smtp_host, settings.smtp_port, own_name, timeout=timeout, context=context
+            settings.smtp_host, settings.smtp_port, own_name, timeout=timeout, context=_trusting()
         )
     else:
         server = _Server(settings.smtp_host, settings.smtp_port, own_name, timeout=timeout)
     try:
         if settings.smtp_tls == "starttls":
-            server.starttls(context=context)
+            server.starttls(context=_trusting())
         if settings.smtp_user is not None and settings.smtp_password is not None:
             server.login(settings.smtp_user, settings.smtp_password.value)
     except BaseException:
         server.close()
         raise
     return server
+
+
+def _trusting() -> ssl.SSLContext:
+    """Return a context that trusts whom the system trusts at this moment."""
+    paths = ssl.get_default_verify_paths()
+    return _made(*((path, os.stat(path).st_mtime_ns) for path in paths[:2] if path))
+
+
+@lru_cache(maxsize=1)
+def _made(*_of: tuple[str, int]) -> ssl.SSLContext:
+    """Make the context: to read all authorities takes longer than to write and send a mail."""
+    return ssl.create_default_context()
 
 
 def _hand_over(server: smtplib.SMTP, message: EmailMessage, *, sender: str, recipient: str) -> None:
