@@ -106,14 +106,14 @@ def plan(given: argparse.Namespace) -> Plan:
         raise SystemExit(f"there is no part {', '.join(sorted(unknown))}; {', '.join(PARTS)}")
     usual = Plan(
         rounds=2 if given.quick else 5,
-        seconds=2.0 if given.quick else 5.0,
+        seconds=1.5 if given.quick else 5.0,
         login_rounds=1 if given.quick else 5,
-        login_seconds=5.0 if given.quick else 6.0,
+        login_seconds=4.0 if given.quick else 6.0,
         people=10_000,
         many=30_000 if given.quick else 1_000_000,
         parts=parts,
         is_whole=not given.quick and parts == tuple(PARTS),
-        patience=10.0 if given.quick else 180.0,
+        patience=5.0 if given.quick else 180.0,
     )
     said = {
         "rounds": given.rounds,
