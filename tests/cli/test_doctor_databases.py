@@ -77,6 +77,14 @@ def test_clocks_that_differ(app: Flask, clock: Clock, database_url: str) -> None
     assert "(NTP)" in wrong(app)["clock"]
 
 
+def test_connections_in_another_time_zone(app: Flask, database_url: str) -> None:
+    """What a pooler does that keeps no zone for its clients."""
+    if database_url.startswith("sqlite"):
+        pytest.skip("a file has no time zone")
+    with on_connect(app, "SET timezone = 'Europe/Berlin'"):
+        assert "Europe/Berlin" in odd(app)["clock"]
+
+
 def test_a_journal_that_is_not_wal(app: Flask, database_url: str) -> None:
     if not database_url.startswith("sqlite"):
         pytest.skip("PostgreSQL has no such journal")

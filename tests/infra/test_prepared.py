@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from sqlalchemy import JSON, Select, String, cast, func, literal, null, select, text, union_all
+from sqlalchemy.dialects.postgresql import MACADDR
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from gatehouse.core.ids import new_id
@@ -63,6 +64,15 @@ def test_errors_are_those_of_sqlalchemy_without_what_was_bound(infra_app: Flask)
         # The connection is in its pool again, and good.
         assert db.reader.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
         assert db.reader.tuples(db.Prepared(_one()), {"name": "x"})[0][0] == "x"
+
+
+def test_what_looks_else_as_bytes_comes_as_text(infra_app: Flask) -> None:
+    if _is_sqlite(infra_app):
+        pytest.skip("SQLite has no such type")
+    address = "08:00:2b:01:02:03"
+    with infra_app.app_context():
+        rows = db.reader.tuples(db.Prepared(select(cast(NAME, MACADDR()))), {"name": address})
+    assert rows[0][0] == address
 
 
 @pytest.mark.parametrize("depends", [True, False])

@@ -22,11 +22,11 @@ class Work:
         self.threads = Threads(most, self._serve)
         self._acts: dict[int, Callable[[], object]] = {}
 
-    def add(self, *acts: Callable[[], object]) -> None:
+    def add(self, *acts: Callable[[], object], are_newcomers: bool = False) -> None:
         for act in acts:
             number = len(self._acts)
             self._acts[number] = act
-            self.threads.add(number)
+            self.threads.add(number, is_newcomer=are_newcomers)
         self.threads.hand_over()
 
     def _serve(self, number: int) -> None:
@@ -68,6 +68,21 @@ def test_few_are_at_work_and_everybody_comes_in_turn() -> None:
         goes_on.set()
         until(lambda: len(work.done) == 50)
     assert sorted(work.done) == list(range(50))
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize("is_crowd_new", [True, False])
+def test_a_crowd_of_one_kind_does_not_hold_up_the_other(is_crowd_new: bool) -> None:
+    """Neither newcomers the known, nor the known newcomers: they are served in turn."""
+    goes_on = threading.Event()
+    with working() as work:
+        work.add(*[goes_on.wait] * 50, are_newcomers=is_crowd_new)
+        work.add(*[goes_on.wait] * 5, are_newcomers=not is_crowd_new)
+        until(lambda: len(work.begun) == AT_WORK)
+        goes_on.set()
+        until(lambda: len(work.done) == 55)
+    few = [place for place, number in enumerate(work.begun) if number >= 50]
+    assert max(few) <= AT_WORK + 2 * 5
 
 
 @pytest.mark.usefixtures("patient")

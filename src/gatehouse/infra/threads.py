@@ -30,21 +30,27 @@ class _Job:
 
 
 class Threads:
-    """Serves what is added, in its order, by at most `most` threads; they start when needed."""
+    """Serves what is added by at most `most` threads, which start when needed.
+
+    There are two queues, each in its order, and both have their turn: a crowd of newcomers does
+    not hold up those who are known.
+    """
 
     def __init__(self, most: int, serve: Callable[[Any], None]) -> None:
         self._most, self._serve = most, serve
         self._lock = threading.Lock()
-        self._waiting: deque[Any] = deque()
+        self._known: deque[Any] = deque()
+        self._newcomers: deque[Any] = deque()
+        self._is_turn_of_newcomers = False
         self._taken: set[_Job] = set()
         # There are never fewer threads than what was taken, so whatever is handed meets one.
         self._handed: SimpleQueue[_Job | None] = SimpleQueue()
         self._started = 0
 
-    def add(self, item: Any) -> None:
+    def add(self, item: Any, *, is_newcomer: bool = False) -> None:
         """Let something wait for a thread; call `hand_over` after the last of a batch."""
         with self._lock:
-            self._waiting.append(item)
+            (self._newcomers if is_newcomer else self._known).append(item)
 
     def hand_over(self) -> None:
         """Give what waits to threads that are free, as far as there is room."""
@@ -54,7 +60,7 @@ class Threads:
 
     def look_again_in(self, seconds: float) -> float:
         """Return when to call `hand_over` again even if nothing new comes, at most `seconds`."""
-        return min(seconds, LONG_SECONDS / 2) if self._waiting else seconds
+        return min(seconds, LONG_SECONDS / 2) if self._is_anything_waiting() else seconds
 
     def shutdown(self, wait: bool = False) -> None:
         """Let each thread end once it has finished what it is at."""
@@ -72,18 +78,26 @@ class Threads:
             job = self._after(job) or self._handed.get()
 
     def _after(self, job: _Job) -> _Job | None:
-        """Put down what was served, and take up what has waited longest, if there is room."""
+        """Put down what was served, and take up what is next, if there is room."""
         with self._lock:
             self._taken.remove(job)
             return self._take() if self._may_take() else None
 
     def _take(self) -> _Job:
-        job = _Job(self._waiting.popleft())
+        newcomers_first = self._is_turn_of_newcomers
+        self._is_turn_of_newcomers = not newcomers_first
+        one, other = self._known, self._newcomers
+        if newcomers_first:
+            one, other = other, one
+        job = _Job((one or other).popleft())
         self._taken.add(job)
         return job
 
+    def _is_anything_waiting(self) -> bool:
+        return bool(self._known or self._newcomers)
+
     def _may_take(self) -> bool:
-        if not self._waiting or len(self._taken) >= self._most:
+        if not self._is_anything_waiting() or len(self._taken) >= self._most:
             return False
         lately = time.monotonic() - LONG_SECONDS
         return sum(job.since > lately for job in self._taken) < AT_WORK

@@ -1,7 +1,7 @@
 """The SQL of the list of accounts: one statement a page, roles included, and one for a count."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -56,19 +56,23 @@ def _page(shape: Shape, limit: int, start: keyset.Start) -> db.Prepared:
     wanted = dict(shape)
     keys = sort_keys(wanted)
     conditions = _conditions(wanted)
+    is_descending = wanted["sort"].startswith("-")
+    page = partial(keyset.page, descending=is_descending, limit=limit, start=start)
     if "q" in wanted and keys[0] is not users.c.created_at:
         # PostgreSQL takes order and prefix for independent: walking the names from their end, it
-        # would expect `an` everywhere. So all who are found are sorted.
+        # would expect `an` everywhere. So all who are found are sorted, by their names alone.
         found = select(*keys).where(*conditions).cte("found")
         found = found.prefix_with("MATERIALIZED", dialect="postgresql")
-        keys = [found.c[str(key.key)] for key in keys]
-        statement = select(*SHOWN, keys[0]).join(found, found.c.id == users.c.id)
-    else:
-        extra = () if keys[0] is users.c.created_at else (keys[0],)
-        statement = select(*SHOWN, *extra).where(*conditions)
-    is_descending = wanted["sort"].startswith("-")
-    page = keyset.page(statement, keys, descending=is_descending, limit=limit, start=start)
-    return db.Prepared(page, depends_on_values="q" in wanted)
+        names = [found.c[str(key.key)] for key in keys]
+        window = page(select(*names), names).subquery()
+        keys = [window.c[str(key.key)] for key in keys]
+        statement = select(*SHOWN, keys[0]).join(window, window.c.id == users.c.id)
+        return db.Prepared(
+            keyset.ordered(statement, keys, descending=is_descending), depends_on_values=True
+        )
+    extra = () if keys[0] is users.c.created_at else (keys[0],)
+    statement = select(*SHOWN, *extra).where(*conditions)
+    return db.Prepared(page(statement, keys), depends_on_values="q" in wanted)
 
 
 def _shape_of(filters: Mapping[str, Any]) -> tuple[Shape, dict[str, Any]]:

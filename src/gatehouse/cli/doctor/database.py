@@ -25,7 +25,7 @@ def findings() -> Findings:
         yield _version(db.reader)
         yield from _revision()
         if not settings.is_sqlite:
-            yield from _encoding()
+            yield from _text_and_time()
             yield _skew()
     except TypeError:
         # SQL_ASCII is no encoding: the driver hands out bytes, and nothing can read them.
@@ -80,10 +80,17 @@ def _revision() -> Findings:
         )
 
 
-def _encoding() -> Findings:
+def _text_and_time() -> Findings:
     encoding = str(db.reader.scalar(text("SHOW server_encoding")))
     if encoding != "UTF8":
         yield _wrong_encoding(encoding)
+    zone = str(db.reader.scalar(text("SHOW timezone")))
+    if zone not in {"UTC", "Etc/UTC", "GMT"}:
+        yield odd(
+            "clock",
+            f"connections come out in {zone}, though the service asks for UTC",
+            "a pooler loses the zone: ALTER DATABASE … SET timezone = 'UTC'",
+        )
 
 
 def _wrong_encoding(encoding: str) -> Finding:

@@ -133,7 +133,8 @@ def options(settings: Settings) -> dict[str, Any]:
         "keepalives_interval": 5,
         "keepalives_count": 3,
         "options": (
-            f"-c statement_timeout={statement} -c lock_timeout={lock}"
+            # What takes milliseconds is not worth a compiler, which may take half a second.
+            f"-c jit=off -c statement_timeout={statement} -c lock_timeout={lock}"
             f" -c idle_in_transaction_session_timeout={statement * 5}"
         ),
     }

@@ -9,11 +9,28 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Dialect, Engine, PoolProxiedConnection, Select, bindparam
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    DateTime,
+    Dialect,
+    Engine,
+    Enum,
+    Integer,
+    PoolProxiedConnection,
+    Select,
+    String,
+    TypeDecorator,
+    Uuid,
+    bindparam,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
 
 Convert = Callable[[Any], Any]
+
+_ALIKE = (Boolean, DateTime, Integer, JSON, String, Uuid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +103,7 @@ class Prepared:
             dialect=dialect, compile_kwargs={"render_postcompile": True}
         )
         assert isinstance(compiled, SQLCompiler)
-        columns = enumerate(column.type for column in self.statement.selected_columns)
+        types = [column.type for column in self.statement.selected_columns]
         is_psycopg = dialect.driver == "psycopg"
         plan = _Plan(
             text=compiled.string,
@@ -100,15 +117,21 @@ class Prepared:
             },
             read=[
                 (index, convert)
-                for index, type_ in columns
+                for index, type_ in enumerate(types)
                 if (convert := type_.dialect_impl(dialect).result_processor(dialect, None))
             ],
             # psycopg reads ids and times faster as bytes than as text.
-            cursor={"binary": True} if is_psycopg else {},
+            cursor={"binary": True} if is_psycopg and all(map(_is_alike, types)) else {},
             execute={"prepare": False} if is_psycopg and self._depends_on_values else {},
         )
         self._plans[dialect.name] = plan
         return plan
+
+
+def _is_alike(type_: TypeEngine[Any]) -> bool:
+    """Tell whether values of this type are the same for us when the server sends bytes."""
+    plain = type_.impl_instance if isinstance(type_, TypeDecorator) else type_
+    return isinstance(plain, _ALIKE) and not isinstance(plain, Enum)
 
 
 def _told(

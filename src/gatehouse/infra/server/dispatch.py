@@ -46,9 +46,12 @@ class DispatchingWorker(ThreadWorker):  # type: ignore[misc]
                 return
 
     def enqueue_req(self, conn: Any) -> None:
-        """Let a request wait for a thread, and note since when."""
+        """Let a request wait for a thread, and note since when.
+
+        Who has been served on this connection before does not wait behind a crowd of newcomers.
+        """
         conn.queued_at = time.monotonic()
-        self.tpool.add(conn)
+        self.tpool.add(conn, is_newcomer=not conn.initialized)
 
     def _serve(self, conn: Any) -> None:
         """Serve a request, in a thread; a kept connection goes back to the poller from here.
