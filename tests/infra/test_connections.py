@@ -23,7 +23,7 @@ class Listener:
 def test_f20_room_comes_back_with_the_next_connection(connections: int) -> None:
     worker: Any = object.__new__(RoomyWorker)
     worker.cfg = SimpleNamespace(worker_connections=USUAL, threads=4)
-    worker.tpool = SimpleNamespace(add=lambda _: None)
+    worker.tpool = SimpleNamespace(add=lambda _, is_newcomer: None)
     worker.worker_connections, worker.nr_conns = USUAL, connections
     worker.accept(Listener())
     assert worker.worker_connections == connections
