@@ -12,8 +12,8 @@ Built = tuple[str, str]
 class LateRule(Rule):
     """Compiles at the start what finds a route; what writes its URL waits until it is wanted.
 
-    The method replaced is not part
-    of Werkzeug's promises: in a version without it, all is compiled at the start again.
+    The method replaced is not part of Werkzeug's promises: in a version without it, all is compiled
+    at the start again.
     """
 
     def _compile_builder(self, append_unknown: bool = True) -> Callable[..., Built]:
