@@ -8,7 +8,15 @@ from contextlib import contextmanager
 import pytest
 
 from gatehouse.infra import threads
-from gatehouse.infra.threads import AT_WORK, LONG_SECONDS, Threads, resting
+from gatehouse.infra.threads import (
+    AT_WORK,
+    LONG_SECONDS,
+    MOMENT_SECONDS,
+    NEAR_SECONDS,
+    Asking,
+    Threads,
+    resting,
+)
 
 ENOUGH_SECONDS = 10.0
 
@@ -104,6 +112,71 @@ def test_who_rests_does_not_count_and_counts_again_afterwards() -> None:
         assert len(work.begun) == 2 * AT_WORK
         works.set()
         until(lambda: len(work.done) == 2 * AT_WORK + 1)
+
+
+def asked(asking: Asking, *, times: int, seconds: float) -> Callable[[], None]:
+    """Return what asks a server that takes so long for each answer."""
+
+    def asks() -> None:
+        for _ in range(times):
+            with asking:
+                time.sleep(seconds)
+
+    return asks
+
+
+def begun_while_all_ask(work: Work, asking: Asking, *, seconds: float) -> int:
+    """Let everybody at work wait for an answer, and return how many others come in meanwhile."""
+    answered = threading.Event()
+
+    def asks() -> None:
+        with asking:
+            answered.wait()
+
+    before = len(work.begun)
+    work.add(*[asks] * AT_WORK)
+    until(lambda: len(work.begun) == before + AT_WORK)
+    work.add(lambda: None)
+    time.sleep(seconds)
+    work.threads.hand_over()
+    time.sleep(0.05)
+    others = len(work.begun) - before - AT_WORK
+    answered.set()
+    until(lambda: len(work.done) == len(work.begun) == before + AT_WORK + 1)
+    return others
+
+
+@pytest.mark.usefixtures("patient")
+def test_others_come_in_at_once_while_a_far_server_is_asked() -> None:
+    asking = Asking()
+    with working() as work:
+        assert begun_while_all_ask(work, asking, seconds=0.0) == 1
+        work.add(asked(asking, times=3, seconds=2 * NEAR_SECONDS))
+        until(lambda: len(work.done) == len(work.begun) == AT_WORK + 2)
+        assert begun_while_all_ask(work, asking, seconds=0.0) == 1
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_near_server_is_waited_for_and_only_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    asking = Asking()
+    with working() as work:
+        work.add(asked(asking, times=20, seconds=0.0))
+        until(lambda: len(work.done) == 1)
+        with monkeypatch.context() as patched:
+            patched.setattr(threads, "MOMENT_SECONDS", ENOUGH_SECONDS)
+            assert begun_while_all_ask(work, asking, seconds=0.0) == 0
+        assert begun_while_all_ask(work, asking, seconds=2 * MOMENT_SECONDS) == 1
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_server_that_was_near_and_is_slow_now_is_far() -> None:
+    asking = Asking()
+    with working() as work:
+        work.add(asked(asking, times=20, seconds=0.0))
+        # From a microsecond: 1.01 ** 700 is a thousand times as much.
+        work.add(asked(asking, times=700, seconds=2 * NEAR_SECONDS))
+        until(lambda: len(work.done) == 2)
+        assert begun_while_all_ask(work, asking, seconds=0.0) == 1
 
 
 def test_who_takes_long_does_not_count() -> None:
@@ -205,5 +278,5 @@ def test_nobody_waits_behind_one_who_rests_while_threads_may_start() -> None:
 
 
 def test_elsewhere_resting_is_nothing() -> None:
-    with resting:
+    with resting, Asking():
         pass

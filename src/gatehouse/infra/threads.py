@@ -2,10 +2,14 @@
 
 Python lets one thread run at a time. When thirty have something to do, they spend as much time on
 taking turns as on their requests. So a request is taken up while fewer than `AT_WORK` threads are
-at work. Who waits for the database or a hash says so and does not count meanwhile; nor does who
-has been at it for long, because that is waiting too (for a lock, for a client that reads slowly).
+at work. Who waits for a hash or a server says so and does not count meanwhile; nor does who has
+been at it for long, because that is waiting too (for a lock, for a client that reads slowly).
+
+A server that is near answers before another thread has woken up and got its turn. Who waits for
+one of those still counts for a moment: letting others in meanwhile took longer than the wait.
 """
 
+import math
 import threading
 import time
 from collections import deque
@@ -18,15 +22,18 @@ from gatehouse.infra.logs import logger
 AT_WORK = 2
 # Longer than what any request computes at a stretch.
 LONG_SECONDS = 0.02
+# Whose quickest answers take less than this is near, and usually has answered within a moment.
+NEAR_SECONDS = 0.0005
+MOMENT_SECONDS = 0.002
 
 
 class _Job:
-    """Something that is served: since when at a stretch, 0 while its thread rests."""
+    """Something that is served, and until when it counts as work."""
 
-    __slots__ = ("item", "since")
+    __slots__ = ("item", "until")
 
     def __init__(self, item: Any) -> None:
-        self.item, self.since = item, time.monotonic()
+        self.item, self.until = item, time.monotonic() + LONG_SECONDS
 
 
 class Threads:
@@ -60,7 +67,7 @@ class Threads:
 
     def look_again_in(self, seconds: float) -> float:
         """Return when to call `hand_over` again even if nothing new comes, at most `seconds`."""
-        return min(seconds, LONG_SECONDS / 2) if self._is_anything_waiting() else seconds
+        return min(seconds, MOMENT_SECONDS) if self._is_anything_waiting() else seconds
 
     def shutdown(self, wait: bool = False) -> None:
         """Let each thread end once it has finished what it is at."""
@@ -99,8 +106,8 @@ class Threads:
     def _may_take(self) -> bool:
         if not self._is_anything_waiting() or len(self._taken) >= self._most:
             return False
-        lately = time.monotonic() - LONG_SECONDS
-        return sum(job.since > lately for job in self._taken) < AT_WORK
+        now = time.monotonic()
+        return sum(job.until > now for job in self._taken) < AT_WORK
 
     def _has_thread(self) -> bool:
         """Tell whether a thread is free for one more, and start one if none is."""
@@ -116,6 +123,7 @@ class Threads:
 
 class _Here(threading.local):
     job: tuple[Threads, _Job] | None = None
+    asked_at = 0.0
 
 
 class _Resting:
@@ -124,12 +132,40 @@ class _Resting:
     def __enter__(self) -> None:
         if _here.job is not None:
             threads, job = _here.job
-            job.since = 0.0
+            job.until = 0.0
             threads.hand_over()
 
     def __exit__(self, *_: object) -> None:
         if _here.job is not None:
-            _here.job[1].since = time.monotonic()
+            _here.job[1].until = time.monotonic() + LONG_SECONDS
+
+
+class Asking:
+    """Tells that the present thread waits for the answer of a server, one object for each server.
+
+    It learns whether the server is near: from its quickest answers, because those of a busy one
+    are late.
+    """
+
+    def __init__(self) -> None:
+        self._quickest_seconds = math.inf
+
+    def __enter__(self) -> None:
+        if _here.job is None:
+            return
+        _here.asked_at = time.monotonic()
+        if self._quickest_seconds < NEAR_SECONDS:
+            _here.job[1].until = _here.asked_at + MOMENT_SECONDS
+        else:
+            resting.__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        if _here.job is None:
+            return
+        now = time.monotonic()
+        # It is forgotten bit by bit: after a hundred slow answers a server is no longer near.
+        self._quickest_seconds = min(now - _here.asked_at, self._quickest_seconds * 1.01)
+        _here.job[1].until = now + LONG_SECONDS
 
 
 _here = _Here()

@@ -14,7 +14,7 @@ import psycopg
 from psycopg.abc import PQGen
 from sqlalchemy import Connection, Engine, event, text
 
-from gatehouse.infra.threads import resting
+from gatehouse.infra.threads import Asking
 from gatehouse.settings import Settings
 
 # The server gives up first, as long as it can: then the connection stays good.
@@ -36,6 +36,7 @@ class Door:
     """
 
     def __init__(self) -> None:
+        self.asking = Asking()
         self._shut_until: float | None = None
         self._trying = threading.Lock()
 
@@ -73,7 +74,7 @@ class PromptConnection(psycopg.Connection[Any]):
     def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:
         """Wait for what every call of the driver waits for here; raise `NoAnswer` if too long."""
         try:
-            with resting:
+            with self.door.asking:
                 return super().wait(gen, interval, timeout or self.patience_seconds)
         except psycopg.OperationalError as error:
             if error.sqlstate is not None or self.closed:
