@@ -124,6 +124,26 @@ def test_f2_f3_who_waited_too_long_for_a_thread_is_told_at_once(servers: Servers
         assert server.client.request("GET", "/ready").status == 200
 
 
+def test_f16_who_is_silent_or_has_hung_up_holds_no_thread(servers: Servers) -> None:
+    """A newcomer who says nothing waits outside, is heard once it speaks, and delays no stop."""
+    with ExitStack() as stack:
+        server = servers.start(Sqlite.name, stack, THREADS="2", QUEUE_TIMEOUT_SECONDS="1")
+        silent = [stack.enter_context(connect(server)) for _ in range(8)]
+        for _ in range(50):
+            with connect(server) as gone:
+                gone.sendall(SMUGGLED)
+                assert gone.recv(65536).startswith(b"HTTP/1.1 200 ")
+        began = time.monotonic()
+        assert raw(server, SMUGGLED.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        assert time.monotonic() - began < 2
+
+        for late in silent[:4]:
+            late.sendall(SMUGGLED)
+            assert late.recv(65536).startswith(b"HTTP/1.1 200 ")
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(timeout=15) == 0
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has such a score")
 def test_f20_memory_that_runs_out_costs_a_worker_not_the_main_process(running: Live) -> None:
     main = running.process.pid

@@ -9,11 +9,14 @@ import errno
 import math
 import os
 import resource
+import time
 from itertools import chain, islice
 from typing import Any
 
 from gatehouse.infra.server.dispatch import DispatchingWorker
 
+# Whoever connects has something to say, and it is on its way.
+FIRST_BYTE_SECONDS = 1.0
 _NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 
 
@@ -44,8 +47,10 @@ class RoomyWorker(DispatchingWorker):
         """Hang up on connections that have been idle for too long, or for longest."""
         excess = self.nr_conns + 1 - self.worker_connections
         if excess > 0:
-            # Who has not said anything yet goes before who has been served.
-            for conn in islice(chain(self.pending_conns, list(self.keepalived_conns)), excess):
+            # Who had a second to say something, and has not, goes before who has been served.
+            oldest = time.monotonic() - FIRST_BYTE_SECONDS + self.cfg.keepalive
+            silent = [conn for conn in self.pending_conns if conn.timeout < oldest]
+            for conn in islice(chain(silent, list(self.keepalived_conns)), excess):
                 conn.timeout = 0.0  # of the monotonic clock: over
             self.murder_pending()
         super().murder_keepalived(force=force)

@@ -1,20 +1,17 @@
 """How gunicorn's requests come to the threads here: few at a time, and back without a detour."""
 
 import selectors
+import socket
 import threading
 import time
 from concurrent.futures import Future
 from functools import partial
+from itertools import chain
 from typing import Any
 
-from gunicorn.workers.gthread import (
-    _DEFER,
-    DEFAULT_WORKER_DATA_TIMEOUT,
-    STOP_KEEPALIVE_LINGER,
-    ThreadWorker,
-)
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
-from gatehouse.infra.threads import Threads, resting
+from gatehouse.infra.threads import Threads
 
 
 class DispatchingWorker(ThreadWorker):  # type: ignore[misc]
@@ -49,7 +46,18 @@ class DispatchingWorker(ThreadWorker):  # type: ignore[misc]
         """Let a request wait for a thread, and note since when.
 
         Who has been served on this connection before does not wait behind a crowd of newcomers.
+        A newcomer who has said nothing yet needs no thread (gunicorn gives it one for 5 seconds),
+        nor does who has hung up.
         """
+        said = _said(conn.sock)
+        if said is None and not conn.initialized:
+            self._await_first_byte(conn)
+            return
+        if said == b"":
+            self.nr_conns -= 1
+            conn.close()
+            return
+        conn.data_ready = True
         conn.queued_at = time.monotonic()
         self.tpool.add(conn, is_newcomer=not conn.initialized)
 
@@ -61,7 +69,7 @@ class DispatchingWorker(ThreadWorker):  # type: ignore[misc]
         conn.waited_seconds = time.monotonic() - conn.queued_at
         result, broken = False, None
         try:
-            result = self.handle(conn) if self._has_spoken(conn) else _DEFER
+            result = self.handle(conn)
         except BaseException as error:
             broken = error
         if result is True and not conn.parser.unreader.buf.getvalue():
@@ -74,12 +82,13 @@ class DispatchingWorker(ThreadWorker):  # type: ignore[misc]
             done.set_exception(broken)
         self.method_queue.defer(self.finish_request, conn, done)
 
-    def _has_spoken(self, conn: Any) -> bool:
-        """Wait for the first byte of a new connection; whose client is silent is not at work."""
-        if conn.initialized or conn.data_ready:
-            return True
-        with resting:
-            return bool(conn.wait_for_data(DEFAULT_WORKER_DATA_TIMEOUT))
+    def _await_first_byte(self, conn: Any) -> None:
+        """Let the poller tell when a newcomer speaks."""
+        conn.set_timeout()
+        conn.sock.setblocking(False)
+        self.pending_conns.append(conn)
+        wake = partial(self.on_pending_socket_readable, conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, wake)
 
     def _keep(self, conn: Any) -> None:
         """Wait for the next request of a connection."""
@@ -100,6 +109,16 @@ class DispatchingWorker(ThreadWorker):  # type: ignore[misc]
         return bool(super()._keepalive_after(conn, keepalive))
 
     def _cap_keepalive(self, deadline: float) -> None:
-        """Close kept-alive connections by a moment at the latest, while threads may add some."""
-        for conn in list(self.keepalived_conns):
+        """Close connections without a request by a moment at the latest; threads may add some."""
+        for conn in chain(list(self.keepalived_conns), self.pending_conns):
             conn.timeout = min(conn.timeout, deadline)
+
+
+def _said(sock: socket.socket) -> bytes | None:
+    """Return the first byte that waits to be read, b"" at the end, None where there is nothing."""
+    try:
+        return sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return None
+    except OSError:  # it broke
+        return b""
