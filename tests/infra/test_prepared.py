@@ -87,6 +87,22 @@ def test_what_depends_on_its_values_is_planned_each_time(infra_app: Flask, depen
         assert db.reader.scalar(kept) == (0 if depends else 1)
 
 
+def test_the_server_keeps_only_so_many_statements(
+    infra_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oldest goes first; one that went is prepared anew when it comes again."""
+    if _is_sqlite(infra_app):
+        pytest.skip("SQLite keeps none")
+    monkeypatch.setattr("gatehouse.infra.db.postgresql.MOST_PREPARED", 3)
+    statements = [db.Prepared(select(NAME.label(f"kept_{number}"))) for number in range(5)]
+    kept = text("SELECT statement FROM pg_prepared_statements WHERE statement LIKE '%AS kept_%'")
+    with infra_app.app_context():
+        for one in [*statements, statements[0]]:
+            assert db.reader.tuples(one, {"name": "x"}) == [("x",)]
+        found = {row[0].rpartition("_")[2] for row in db.reader.rows(kept)}
+    assert found == {"3", "4", "0"}
+
+
 def test_lost_connections_are_replaced_at_once(infra_app: Flask) -> None:
     if _is_sqlite(infra_app):
         pytest.skip("a file cannot be lost")

@@ -7,11 +7,16 @@ can tell.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any, cast
 
 import psycopg
+from psycopg import generators
 from psycopg.abc import PQGen
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.pq import ExecStatus, Format
+from psycopg.pq.abc import PGresult
 from sqlalchemy import Connection, Engine, event, text
 
 from gatehouse.infra.threads import Asking
@@ -22,6 +27,8 @@ MARGIN_SECONDS = 0.5
 CONNECT_SECONDS = 2
 # Nobody asks again for so long after an attempt to connect that failed.
 PAUSE_SECONDS = 0.25
+# Statements that a connection lets the server keep for it.
+MOST_PREPARED = 100
 
 
 class NoAnswer(psycopg.OperationalError):
@@ -70,6 +77,51 @@ class PromptConnection(psycopg.Connection[Any]):
 
     patience_seconds: float | None = None
     door: Door
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Names of prepared statements, by the statement and the types of its values.
+        self._names: dict[tuple[str, tuple[int, ...]], bytes] = {}
+        self._name_numbers = count()
+
+    def tuples(
+        self, statement: str, values: Sequence[Any], *, is_binary: bool, is_prepared: bool
+    ) -> list[tuple[Any, ...]]:
+        """Return the rows of a statement whose values are called `$1`, `$2`, ...
+
+        What the driver's cursor does, without the cursor: it would look for the values in the
+        statement, and for itself in many places. `is_binary` lets values come as bytes.
+        """
+        transformer, driver = Transformer(self), self.pgconn
+        sent = transformer.dump_sequence(values, [PyFormat.AUTO] * len(values))
+        types, formats, wanted = transformer.types or (), transformer.formats, Format(is_binary)
+        if is_prepared and self.prepare_threshold is not None:
+            name = self._names.get((statement, types)) or self._prepare(statement, types)
+            driver.send_query_prepared(name, sent, formats, wanted)
+        else:
+            driver.send_query_params(statement.encode(), sent, types, formats, wanted)
+        result = self._result()
+        transformer.set_pgresult(result)
+        return transformer.load_rows(0, result.ntuples, tuple)
+
+    def _prepare(self, statement: str, types: tuple[int, ...]) -> bytes:
+        """Let the server keep a statement, and forget the oldest of too many."""
+        if len(self._names) >= MOST_PREPARED:
+            oldest = next(iter(self._names))
+            self.execute(b"DEALLOCATE " + self._names.pop(oldest))
+        name = f"gatehouse_{next(self._name_numbers)}".encode()
+        self.pgconn.send_prepare(name, statement.encode(), types)
+        self._result()
+        self._names[statement, types] = name
+        return name
+
+    def _result(self) -> PGresult:
+        """Return what the server answers to what was sent; raise the error that it tells."""
+        results = self.wait(generators.execute(self.pgconn))
+        result: PGresult = results[-1]
+        if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
+            raise psycopg.errors.error_from_result(result, encoding=self.info.encoding)
+        return result
 
     def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:
         """Wait for what every call of the driver waits for here; raise `NoAnswer` if too long."""

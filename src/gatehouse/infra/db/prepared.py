@@ -2,11 +2,13 @@
 
 SQLAlchemy writes the statement, lends the connection and knows the types. What it does anew for
 each execution (a key for its cache, a context, a result of rows with names) took longer than the
-database, and is left out. Rows come as plain tuples.
+database, and is left out; so is the cursor of psycopg (`PromptConnection.tuples`). Rows come as
+plain tuples.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -29,6 +31,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
 Convert = Callable[[Any], Any]
+Ask = Callable[[Any, str, Sequence[Any]], Sequence[Sequence[Any]]]
 
 _ALIKE = (Boolean, DateTime, Integer, JSON, String, Uuid)
 
@@ -38,20 +41,18 @@ class _Plan:
     """A statement as one kind of database takes it, and what its types do to values."""
 
     text: str
-    positions: Sequence[str] | None  # None where the driver takes names
+    names: Sequence[str]  # of the values, by their places
     constants: Mapping[str, Any]
     bound: Mapping[str, Convert]
     read: Sequence[tuple[int, Convert]]
-    # What the driver is told when it makes a cursor, and when it runs the statement.
-    cursor: Mapping[str, Any]
-    execute: Mapping[str, Any]
+    ask: Ask
 
-    def parameters(self, values: Mapping[str, Any]) -> Any:
+    def values(self, given: Mapping[str, Any]) -> list[Any]:
         """Return what the driver binds."""
-        found = {**self.constants, **values}
+        found = {**self.constants, **given}
         for name, convert in self.bound.items():
             found[name] = convert(found[name])
-        return found if self.positions is None else [found[name] for name in self.positions]
+        return [found[name] for name in self.names]
 
     def converted(self, rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
         """Return rows of the driver with the values that their columns promise."""
@@ -83,14 +84,11 @@ class Prepared:
     def rows(self, engine: Engine, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         """Return all rows; the driver's errors come as SQLAlchemy would have them."""
         plan = self._plans.get(engine.dialect.name) or self._compile(engine.dialect)
-        parameters = plan.parameters(values)
+        bound = plan.values(values)
         connection = None
         try:
             connection = engine.raw_connection()
-            cursor = connection.cursor(**plan.cursor)
-            cursor.execute(plan.text, parameters, **plan.execute)
-            rows = cursor.fetchall()
-            cursor.close()
+            rows = plan.ask(connection.dbapi_connection, plan.text, bound)
         except engine.dialect.loaded_dbapi.Error as error:
             raise _told(error, engine, connection, plan.text) from error
         finally:
@@ -99,15 +97,17 @@ class Prepared:
         return plan.converted(rows)
 
     def _compile(self, dialect: Dialect) -> _Plan:
+        # Places have numbers or stand in order, so that the driver need not look for names.
+        style = "qmark" if dialect.name == "sqlite" else "numeric_dollar"
+        kind: Any = type(dialect)
         compiled = self.statement.compile(
-            dialect=dialect, compile_kwargs={"render_postcompile": True}
+            dialect=kind(paramstyle=style), compile_kwargs={"render_postcompile": True}
         )
         assert isinstance(compiled, SQLCompiler)
         types = [column.type for column in self.statement.selected_columns]
-        is_psycopg = dialect.driver == "psycopg"
         plan = _Plan(
             text=compiled.string,
-            positions=compiled.positiontup,
+            names=compiled.positiontup or (),
             constants={name: v for name, v in compiled.params.items() if v is not None},
             bound={
                 name: convert
@@ -120,12 +120,29 @@ class Prepared:
                 for index, type_ in enumerate(types)
                 if (convert := type_.dialect_impl(dialect).result_processor(dialect, None))
             ],
-            # psycopg reads ids and times faster as bytes than as text.
-            cursor={"binary": True} if is_psycopg and all(map(_is_alike, types)) else {},
-            execute={"prepare": False} if is_psycopg and self._depends_on_values else {},
+            ask=_ask_sqlite
+            if dialect.name == "sqlite"
+            else partial(
+                _ask_postgresql,
+                # Ids and times are read faster as bytes than as text.
+                is_binary=all(map(_is_alike, types)),
+                is_prepared=not self._depends_on_values,
+            ),
         )
         self._plans[dialect.name] = plan
         return plan
+
+
+def _ask_sqlite(connection: Any, text: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
+    rows: Sequence[Sequence[Any]] = connection.execute(text, values).fetchall()
+    return rows
+
+
+def _ask_postgresql(
+    connection: Any, text: str, values: Sequence[Any], **how: bool
+) -> Sequence[Sequence[Any]]:
+    rows: Sequence[Sequence[Any]] = connection.tuples(text, values, **how)
+    return rows
 
 
 def _is_alike(type_: TypeEngine[Any]) -> bool:
