@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -42,11 +43,15 @@ class _Names(TypeDecorator[tuple[str, ...]]):
     impl = String
     cache_ok = True
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> tuple[str, ...]:
-        """Return the names in order; nobody's are empty."""
-        if value is None:
-            return ()
-        return tuple(sorted(value.split())) if " " in value else (value,)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        """Return what makes names of the text, for each row of a list."""
+        return _names
+
+
+@lru_cache(maxsize=1024)
+def _names(text: str | None) -> tuple[str, ...]:
+    """Return the names in order; nobody's are empty, and many have the same."""
+    return tuple(sorted(text.split())) if text else ()
 
 
 def names_column(user_id: ColumnElement[UUID]) -> ColumnElement[tuple[str, ...]]:

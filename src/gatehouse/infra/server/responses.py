@@ -6,7 +6,10 @@ answers by itself, in HTML. Here it is told in the shape of all other errors (RF
 
 import json
 import ssl
+import time
+from functools import lru_cache
 
+from gunicorn import util
 from gunicorn.http import errors, wsgi
 
 # The first class that fits decides; what is no fault of the client is 500.
@@ -33,11 +36,19 @@ class Response(wsgi.Response):  # type: ignore[misc]
     headers_sent: bool
 
     def default_headers(self) -> list[str]:
-        """Return gunicorn's own header lines, without the one that names it."""
+        """Return the first lines of an answer: gunicorn's, without the one that names it."""
         if self.status_code == 400 and any(name == _CODING for name, _ in self.req.headers):
             # After a malformed chunk nobody knows where the next request begins (R96).
             self.force_close()
-        return [line for line in super().default_headers() if not line.startswith("Server:")]
+        kept = "close" if self.should_close() else "keep-alive"
+        lines = [
+            "HTTP/{}.{} {}\r\n".format(*self.req.version, self.status),
+            f"Date: {_date(int(time.time()))}\r\n",
+            f"Connection: {'upgrade' if self.upgrade else kept}\r\n",
+        ]
+        if self.chunked:
+            lines.append("Transfer-Encoding: chunked\r\n")
+        return lines
 
     def write(self, arg: bytes) -> None:
         """Write a part of the body; a short one that is the whole goes with the head."""
@@ -49,6 +60,12 @@ class Response(wsgi.Response):  # type: ignore[misc]
         lines = [*self.default_headers(), *(f"{k}: {v}\r\n" for k, v in self.headers), "\r\n"]
         self.headers_sent, self.sent = True, size
         self.sock.sendall("".join(lines).encode("latin-1") + arg)
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    """Return a moment as HTTP writes it (RFC 9110, section 5.6.7); most answers share one."""
+    return str(util.http_date(second))
 
 
 def refusal(error: Exception) -> tuple[int, str, str]:
