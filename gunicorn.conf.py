@@ -88,10 +88,10 @@ def when_ready(arbiter: Arbiter) -> None:
 
 def post_worker_init(worker: server.Worker) -> None:
     """Start what must not cross a fork: the thread that does later work, or tells of it."""
-    if _settings.is_sqlite:
-        # A burst wakes a hundred threads at once. With Python's turns of 5 ms the one that holds
-        # SQLite's write lock would wait for half a second to go on.
-        sys.setswitchinterval(0.0005)
+    # With Python's turns of 5 ms a thread that asks the system for little things, as the one that
+    # takes connections, waits as long after each of them; and among a hundred that a burst has
+    # woken up, the one that holds SQLite's write lock would wait for half a second to go on.
+    sys.setswitchinterval(0.0005)
     server.die_before_the_main_process()
     jobs.start_thread(worker.wsgi)
     if _metrics:

@@ -27,6 +27,8 @@ def test_f20_room_comes_back_with_the_next_connection(connections: int) -> None:
     worker.worker_connections, worker.nr_conns = USUAL, connections
     worker.accept(Listener())
     assert worker.worker_connections == connections
-    with socket.socket() as newcomer:
-        worker.enqueue_req(SimpleNamespace(initialized=False, sock=newcomer))
+    newcomer, client = socket.socketpair()
+    with newcomer, client:
+        client.sendall(b"G")
+        worker.enqueue_req(SimpleNamespace(initialized=False, data_ready=False, sock=newcomer))
     assert worker.worker_connections == USUAL

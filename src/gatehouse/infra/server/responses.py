@@ -6,11 +6,12 @@ answers by itself, in HTML. Here it is told in the shape of all other errors (RF
 
 import json
 import ssl
-import time
 from functools import lru_cache
 
 from gunicorn import util
 from gunicorn.http import errors, wsgi
+
+from gatehouse.core import clock
 
 # The first class that fits decides; what is no fault of the client is 500.
 _REFUSALS: tuple[tuple[type[Exception], int, str, str], ...] = (
@@ -43,7 +44,7 @@ class Response(wsgi.Response):  # type: ignore[misc]
         kept = "close" if self.should_close() else "keep-alive"
         lines = [
             "HTTP/{}.{} {}\r\n".format(*self.req.version, self.status),
-            f"Date: {_date(int(time.time()))}\r\n",
+            f"Date: {_date(int(clock.now().timestamp()))}\r\n",
             f"Connection: {'upgrade' if self.upgrade else kept}\r\n",
         ]
         if self.chunked:
