@@ -108,7 +108,7 @@ def plan(given: argparse.Namespace) -> Plan:
         rounds=2 if given.quick else 5,
         seconds=1.5 if given.quick else 5.0,
         login_rounds=1 if given.quick else 5,
-        login_seconds=4.0 if given.quick else 6.0,
+        login_seconds=3.0 if given.quick else 6.0,
         people=10_000,
         many=30_000 if given.quick else 1_000_000,
         parts=parts,

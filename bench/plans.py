@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 import psycopg
 from flask import Flask
+
+from gatehouse.infra.db.postgresql import PromptConnection
 
 _EXPLAIN = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "
 _EXPLAINED = ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE")
@@ -41,9 +44,13 @@ def _refreshing(request: dict[str, Any], answer: Any) -> dict[str, Any]:
 def explaining() -> Iterator[list[int]]:
     """Give the number of buffers of every statement, whoever sends it to the driver."""
     seen: list[int] = []
-    execute = psycopg.Cursor.execute
+    execute, tuples = psycopg.Cursor.execute, PromptConnection.tuples
 
-    def explained(cursor: Any, query: Any, params: Any = None, **options: Any) -> Any:
+    def note(explained: Any) -> None:
+        plan = explained[0]["Plan"]
+        seen.append(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+
+    def executed(cursor: Any, query: Any, params: Any = None, **options: Any) -> Any:
         if str(query).lstrip().upper().startswith(_EXPLAINED):
             # Rolled back, then done in earnest: an UPDATE finds what it is to find.
             with cursor.connection.transaction(force_rollback=True):
@@ -51,12 +58,16 @@ def explaining() -> Iterator[list[int]]:
                 execute(asking, _EXPLAIN + query, params)
                 row = asking.fetchone()
                 assert row is not None
-                plan = row[0][0]["Plan"]
-            seen.append(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+                note(row[0])
         return execute(cursor, query, params, **options)
 
-    psycopg.Cursor.execute = explained  # type: ignore[method-assign]
-    try:
+    def read(connection: Any, statement: str, values: Any, **how: bool) -> Any:
+        asked = _EXPLAIN + statement
+        note(tuples(connection, asked, values, is_binary=False, is_prepared=False)[0][0])
+        return tuples(connection, statement, values, **how)
+
+    with (
+        mock.patch.object(psycopg.Cursor, "execute", executed),
+        mock.patch.object(PromptConnection, "tuples", read),
+    ):
         yield seen
-    finally:
-        psycopg.Cursor.execute = execute  # type: ignore[method-assign]

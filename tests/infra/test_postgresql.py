@@ -3,16 +3,18 @@
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import String, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from gatehouse.infra import db
 from gatehouse.infra.db import postgresql
+from gatehouse.infra.threads import NEAR_SECONDS
 from tests.infra.faults import FaultyProxy
 
 MakeApp = Callable[..., Flask]
@@ -83,6 +85,21 @@ def test_f2_what_hangs_is_given_up_and_everybody_else_is_told_at_once(
             time.sleep(0.05)
         assert time.monotonic() - healed < 1.5
         assert all(pool.map(use, [app] * THREADS * 3))
+
+
+def test_a_far_database_is_far_whatever_asks_it_nothing(app: Flask, proxy: FaultyProxy) -> None:
+    """Much that the driver does, as the end of a transaction that never began, asks nobody."""
+    proxy.delay_seconds = 3 * NEAR_SECONDS
+    statement = db.Prepared(select(db.parameter("name", String())))
+    with app.app_context():
+        for _ in range(5):
+            assert ask(app)
+            assert write(app)
+            assert db.reader.tuples(statement, {"name": "x"}) == [("x",)]
+        connection = db.reader.engine.raw_connection()
+        driver: Any = connection.dbapi_connection
+        assert not driver.door.asking.is_near
+        connection.close()
 
 
 def test_f1_dropped_connections_are_replaced_unnoticed(app: Flask, proxy: FaultyProxy) -> None:

@@ -7,7 +7,20 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import JSON, Select, String, cast, func, literal, null, select, text, union_all
+from sqlalchemy import (
+    JSON,
+    Select,
+    String,
+    cast,
+    column,
+    func,
+    literal,
+    null,
+    select,
+    table,
+    text,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import MACADDR
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -90,17 +103,59 @@ def test_what_depends_on_its_values_is_planned_each_time(infra_app: Flask, depen
 def test_the_server_keeps_only_so_many_statements(
     infra_app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The oldest goes first; one that went is prepared anew when it comes again."""
+    """The one not used for longest goes first, and is prepared anew when it comes again."""
     if _is_sqlite(infra_app):
         pytest.skip("SQLite keeps none")
     monkeypatch.setattr("gatehouse.infra.db.postgresql.MOST_PREPARED", 3)
     statements = [db.Prepared(select(NAME.label(f"kept_{number}"))) for number in range(5)]
     kept = text("SELECT statement FROM pg_prepared_statements WHERE statement LIKE '%AS kept_%'")
     with infra_app.app_context():
-        for one in [*statements, statements[0]]:
+        for number in (0, 1, 0, 2, 3, 0, 4, 1):
+            one = statements[number]
             assert db.reader.tuples(one, {"name": "x"}) == [("x",)]
         found = {row[0].rpartition("_")[2] for row in db.reader.rows(kept)}
-    assert found == {"3", "4", "0"}
+    assert found == {"0", "4", "1"}
+
+
+def test_what_the_server_keeps_no_longer_or_cannot_run_is_asked_anew(infra_app: Flask) -> None:
+    """After a migration, and after DISCARD: nobody is told of it, and the next ones are as fast."""
+    if _is_sqlite(infra_app):
+        pytest.skip("SQLite keeps none")
+    statement = db.Prepared(
+        select(NAME, column("changed", String())).select_from(table("changing"))
+    )
+    with infra_app.app_context():
+        with db.sqlalchemy.engine.begin() as writer:
+            writer.execute(text("CREATE TABLE changing AS SELECT 7 AS changed"))
+        assert db.reader.tuples(statement, {"name": "x"}) == [("x", 7)]
+        with db.sqlalchemy.engine.begin() as writer:
+            writer.execute(text("ALTER TABLE changing ALTER changed TYPE text USING 'seven'"))
+        for _ in range(2):
+            assert db.reader.tuples(statement, {"name": "x"}) == [("x", "seven")]
+        db.reader.rows(text("SELECT 1"))
+        with db.reader.engine.connect() as connection:
+            connection.execute(text("DEALLOCATE ALL"))
+        for _ in range(2):
+            assert db.reader.tuples(statement, {"name": "x"}) == [("x", "seven")]
+
+
+def test_a_question_under_way_is_no_others_answer(
+    infra_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever happens while an answer is awaited: the connection is not used again."""
+    if _is_sqlite(infra_app):
+        pytest.skip("a file answers at once")
+    statement = db.Prepared(_one())
+    with infra_app.app_context():
+        assert db.reader.tuples(statement, {"name": "x"}) == [("x",)]
+        with monkeypatch.context() as patched:
+            patched.setattr(
+                "gatehouse.infra.db.postgresql.PromptConnection.wait",
+                lambda *_: (_ for _ in ()).throw(MemoryError),
+            )
+            with pytest.raises(MemoryError):
+                db.reader.tuples(statement, {"name": "y"})
+        assert db.reader.tuples(statement, {"name": "z"}) == [("z",)]
 
 
 def test_lost_connections_are_replaced_at_once(infra_app: Flask) -> None:

@@ -1,5 +1,6 @@
 """gunicorn in front of the application: its own refusals, and a stop that loses nothing."""
 
+import os
 import resource
 import signal
 import socket
@@ -142,6 +143,32 @@ def test_f16_who_is_silent_or_has_hung_up_holds_no_thread(servers: Servers) -> N
             assert late.recv(65536).startswith(b"HTTP/1.1 200 ")
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(timeout=15) == 0
+
+
+def test_what_came_with_the_request_before_is_answered_though_the_client_sends_no_more(
+    running: Live,
+) -> None:
+    with connect(running) as connection:
+        connection.sendall(SMUGGLED * 3)
+        connection.shutdown(socket.SHUT_WR)
+        assert rest(connection).count(b"HTTP/1.1 200 ") == 3
+
+
+def test_F12_a_stop_hears_all_who_wait_at_the_door_though_one_has_gone(servers: Servers) -> None:
+    with ExitStack() as stack:
+        server = servers.start(Sqlite.name, stack)
+        (worker,) = children(server.process.pid)
+        os.kill(worker, signal.SIGSTOP)
+        connect(server).close()
+        waiting = [stack.enter_context(connect(server)) for _ in range(5)]
+        for one in waiting:
+            one.sendall(SMUGGLED)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        os.kill(worker, signal.SIGCONT)
+        for one in waiting:
+            assert rest(one).startswith(b"HTTP/1.1 200 ")
+        assert server.process.wait(timeout=20) == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has such a score")

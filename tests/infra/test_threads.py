@@ -114,17 +114,6 @@ def test_who_rests_does_not_count_and_counts_again_afterwards() -> None:
         until(lambda: len(work.done) == 2 * AT_WORK + 1)
 
 
-def asked(asking: Asking, *, times: int, seconds: float) -> Callable[[], None]:
-    """Return what asks a server that takes so long for each answer."""
-
-    def asks() -> None:
-        for _ in range(times):
-            with asking:
-                time.sleep(seconds)
-
-    return asks
-
-
 def begun_while_all_ask(work: Work, asking: Asking, *, seconds: float) -> int:
     """Let everybody at work wait for an answer, and return how many others come in meanwhile."""
     answered = threading.Event()
@@ -151,17 +140,15 @@ def test_others_come_in_at_once_while_a_far_server_is_asked() -> None:
     asking = Asking()
     with working() as work:
         assert begun_while_all_ask(work, asking, seconds=0.0) == 1
-        work.add(asked(asking, times=3, seconds=2 * NEAR_SECONDS))
-        until(lambda: len(work.done) == len(work.begun) == AT_WORK + 2)
+        asking.learn(2 * NEAR_SECONDS)
         assert begun_while_all_ask(work, asking, seconds=0.0) == 1
 
 
 @pytest.mark.usefixtures("patient")
 def test_a_near_server_is_waited_for_and_only_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     asking = Asking()
+    asking.learn(NEAR_SECONDS / 3)
     with working() as work:
-        work.add(asked(asking, times=20, seconds=0.0))
-        until(lambda: len(work.done) == 1)
         with monkeypatch.context() as patched:
             patched.setattr(threads, "MOMENT_SECONDS", ENOUGH_SECONDS)
             assert begun_while_all_ask(work, asking, seconds=0.0) == 0
@@ -171,11 +158,10 @@ def test_a_near_server_is_waited_for_and_only_for_a_moment(monkeypatch: pytest.M
 @pytest.mark.usefixtures("patient")
 def test_a_server_that_was_near_and_is_slow_now_is_far() -> None:
     asking = Asking()
+    asking.learn(NEAR_SECONDS / 3)
+    for _ in range(100):
+        asking.learn(2 * NEAR_SECONDS)
     with working() as work:
-        work.add(asked(asking, times=20, seconds=0.0))
-        # From a microsecond: 1.01 ** 700 is a thousand times as much.
-        work.add(asked(asking, times=700, seconds=2 * NEAR_SECONDS))
-        until(lambda: len(work.done) == 2)
         assert begun_while_all_ask(work, asking, seconds=0.0) == 1
 
 

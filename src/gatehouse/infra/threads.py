@@ -123,7 +123,6 @@ class Threads:
 
 class _Here(threading.local):
     job: tuple[Threads, _Job] | None = None
-    asked_at = 0.0
 
 
 class _Resting:
@@ -150,22 +149,26 @@ class Asking:
     def __init__(self) -> None:
         self._quickest_seconds = math.inf
 
+    @property
+    def is_near(self) -> bool:
+        """Whether an answer comes sooner than another thread could use the time."""
+        return self._quickest_seconds < NEAR_SECONDS
+
+    def learn(self, seconds: float) -> None:
+        """Hear how long an answer took, from the question on."""
+        # Forgotten bit by bit: after a hundred slow answers a server is no longer near.
+        self._quickest_seconds = min(seconds, self._quickest_seconds * 1.02)
+
     def __enter__(self) -> None:
         if _here.job is None:
             return
-        _here.asked_at = time.monotonic()
-        if self._quickest_seconds < NEAR_SECONDS:
-            _here.job[1].until = _here.asked_at + MOMENT_SECONDS
+        if self.is_near:
+            _here.job[1].until = time.monotonic() + MOMENT_SECONDS
         else:
             resting.__enter__()
 
-    def __exit__(self, *_: object) -> None:
-        if _here.job is None:
-            return
-        now = time.monotonic()
-        # It is forgotten bit by bit: after a hundred slow answers a server is no longer near.
-        self._quickest_seconds = min(now - _here.asked_at, self._quickest_seconds * 1.01)
-        _here.job[1].until = now + LONG_SECONDS
+    def __exit__(self, *error: object) -> None:
+        resting.__exit__(*error)
 
 
 _here = _Here()

@@ -15,7 +15,7 @@ import psycopg
 from psycopg import generators
 from psycopg.abc import PQGen
 from psycopg.adapt import PyFormat, Transformer
-from psycopg.pq import ExecStatus, Format
+from psycopg.pq import ExecStatus, Format, TransactionStatus
 from psycopg.pq.abc import PGresult
 from sqlalchemy import Connection, Engine, event, text
 
@@ -27,8 +27,10 @@ MARGIN_SECONDS = 0.5
 CONNECT_SECONDS = 2
 # Nobody asks again for so long after an attempt to connect that failed.
 PAUSE_SECONDS = 0.25
-# Statements that a connection lets the server keep for it.
+# Statements that a connection lets the server keep for `tuples`.
 MOST_PREPARED = 100
+# What the server says to the name of a statement that it cannot run any more.
+_OUTDATED = (psycopg.errors.FeatureNotSupported, psycopg.errors.InvalidSqlStatementName)
 
 
 class NoAnswer(psycopg.OperationalError):
@@ -87,41 +89,64 @@ class PromptConnection(psycopg.Connection[Any]):
     def tuples(
         self, statement: str, values: Sequence[Any], *, is_binary: bool, is_prepared: bool
     ) -> list[tuple[Any, ...]]:
-        """Return the rows of a statement whose values are called `$1`, `$2`, ...
+        """Return the rows of a statement whose values are called `$1`, `$2`, ...; autocommit only.
 
         What the driver's cursor does, without the cursor: it would look for the values in the
         statement, and for itself in many places. `is_binary` lets values come as bytes.
         """
-        transformer, driver = Transformer(self), self.pgconn
+        transformer = Transformer(self)
         sent = transformer.dump_sequence(values, [PyFormat.AUTO] * len(values))
-        types, formats, wanted = transformer.types or (), transformer.formats, Format(is_binary)
-        if is_prepared and self.prepare_threshold is not None:
-            name = self._names.get((statement, types)) or self._prepare(statement, types)
-            driver.send_query_prepared(name, sent, formats, wanted)
-        else:
-            driver.send_query_params(statement.encode(), sent, types, formats, wanted)
-        result = self._result()
+        types, formats = transformer.types or (), transformer.formats
+        try:
+            if is_prepared and self.prepare_threshold is not None:
+                result = self._by_name(statement, sent, types, formats, Format(is_binary))
+            else:
+                result = self._ask(statement, sent, types, formats, Format(is_binary))
+        except BaseException:
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                self.close()  # its answer would be taken for that of the next question
+            raise
         transformer.set_pgresult(result)
         return transformer.load_rows(0, result.ntuples, tuple)
 
+    def _ask(self, statement: str, sent: Any, types: Any, *how: Any) -> PGresult:
+        self.pgconn.send_query_params(statement.encode(), sent, types, *how)
+        return self._result()
+
+    def _by_name(self, statement: str, sent: Any, types: tuple[int, ...], *how: Any) -> PGresult:
+        key = statement, types
+        name = self._names.pop(key, None) or self._prepare(*key)
+        self._names[key] = name  # the youngest now
+        self.pgconn.send_query_prepared(name, sent, *how)
+        try:
+            return self._result()
+        except _OUTDATED:  # a migration changed what it gives, or somebody threw it away
+            del self._names[key]
+        return self._ask(statement, sent, types, *how)
+
     def _prepare(self, statement: str, types: tuple[int, ...]) -> bytes:
-        """Let the server keep a statement, and forget the oldest of too many."""
+        """Let the server keep a statement, and forget the one that was not used for longest."""
         if len(self._names) >= MOST_PREPARED:
             oldest = next(iter(self._names))
-            self.execute(b"DEALLOCATE " + self._names.pop(oldest))
+            self.execute(b"DEALLOCATE " + self._names[oldest], prepare=False)
+            del self._names[oldest]
         name = f"gatehouse_{next(self._name_numbers)}".encode()
         self.pgconn.send_prepare(name, statement.encode(), types)
         self._result()
-        self._names[statement, types] = name
         return name
 
     def _result(self) -> PGresult:
         """Return what the server answers to what was sent; raise the error that it tells."""
+        began = time.monotonic()
         results = self.wait(generators.execute(self.pgconn))
-        result: PGresult = results[-1]
-        if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
-            raise psycopg.errors.error_from_result(result, encoding=self.info.encoding)
-        return result
+        self.door.asking.learn(time.monotonic() - began)
+        for result in results:
+            if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
+                raise psycopg.errors.error_from_result(result, encoding=self.info.encoding)
+        if not results:
+            raise psycopg.InternalError("the server gave no result")
+        last: PGresult = results[-1]
+        return last
 
     def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:
         """Wait for what every call of the driver waits for here; raise `NoAnswer` if too long."""

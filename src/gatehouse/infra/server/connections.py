@@ -34,7 +34,7 @@ class RoomyWorker(DispatchingWorker):
 
     def enqueue_req(self, conn: Any) -> None:
         """Hand a request to the threads; of a newcomer, see whether there is room for another."""
-        if not conn.initialized:
+        if not (conn.initialized or conn.data_ready):
             # The lowest free number is given, so that a high one says how few are left.
             most, usual = self._most_descriptors(), self.cfg.worker_connections
             if conn.sock.fileno() >= most:

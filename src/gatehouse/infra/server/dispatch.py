@@ -2,6 +2,7 @@
 
 import selectors
 import socket
+import ssl
 import threading
 import time
 from concurrent.futures import Future
@@ -49,7 +50,7 @@ class DispatchingWorker(ThreadWorker):  # type: ignore[misc]
         A newcomer who has said nothing yet needs no thread (gunicorn gives it one for 5 seconds),
         nor does who has hung up.
         """
-        said = _said(conn.sock)
+        said = _said(conn)
         if said is None and not conn.initialized:
             self._await_first_byte(conn)
             return
@@ -85,10 +86,17 @@ class DispatchingWorker(ThreadWorker):  # type: ignore[misc]
     def _await_first_byte(self, conn: Any) -> None:
         """Let the poller tell when a newcomer speaks."""
         conn.set_timeout()
+        if not self.alive:
+            conn.timeout = min(conn.timeout, time.monotonic() + STOP_KEEPALIVE_LINGER)
         conn.sock.setblocking(False)
-        self.pending_conns.append(conn)
         wake = partial(self.on_pending_socket_readable, conn)
-        self.poller.register(conn.sock, selectors.EVENT_READ, wake)
+        try:
+            self.poller.register(conn.sock, selectors.EVENT_READ, wake)
+        except OSError:  # the system watches no more of them
+            self.nr_conns -= 1
+            conn.close()
+            return
+        self.pending_conns.append(conn)
 
     def _keep(self, conn: Any) -> None:
         """Wait for the next request of a connection."""
@@ -114,10 +122,14 @@ class DispatchingWorker(ThreadWorker):  # type: ignore[misc]
             conn.timeout = min(conn.timeout, deadline)
 
 
-def _said(sock: socket.socket) -> bytes | None:
+def _said(conn: Any) -> bytes | None:
     """Return the first byte that waits to be read, b"" at the end, None where there is nothing."""
+    if conn.initialized and (before := conn.parser.unreader.buf.getvalue()):
+        return bytes(before[:1])  # came with the request before
+    if isinstance(conn.sock, ssl.SSLSocket):
+        return b"?"  # nobody knows before it is decrypted
     try:
-        return sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        return conn.sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)  # type: ignore[no-any-return]
     except BlockingIOError:
         return None
     except OSError:  # it broke

@@ -1,5 +1,6 @@
 """gunicorn's threaded worker in this house's manners: its refusals, and its gentle stop."""
 
+import select
 import signal
 import socket
 from typing import Any
@@ -57,9 +58,9 @@ class Worker(RoomyWorker):
         if enabled or self.alive:
             return
         for listener in self.sockets:
-            before = -1
-            while before != self.nr_conns:
-                before = self.nr_conns
+            for _ in range(self.cfg.backlog):
+                if not select.select([listener], [], [], 0)[0]:
+                    break
                 self.accept(listener)
             listener.close()
 
