@@ -31,6 +31,8 @@ def buffers(app: Flask, requests: list[dict[str, Any]]) -> dict[str, int]:
             answer = client.open(**request)
         if answer.status_code != 200:
             raise RuntimeError(f"{name}: {answer.status_code} {answer.text[:300]}")
+        if not sum(seen):
+            raise RuntimeError(f"{name}: none of its statements was seen")
         found[name] = sum(seen)
     return found
 
