@@ -154,15 +154,16 @@ def test_what_came_with_the_request_before_is_answered_though_the_client_sends_n
         assert rest(connection).count(b"HTTP/1.1 200 ") == 3
 
 
-def test_F12_a_stop_hears_all_who_wait_at_the_door_though_one_has_gone(servers: Servers) -> None:
+def test_F12_a_stop_hears_all_who_wait_at_the_door_though_some_have_gone(servers: Servers) -> None:
     with ExitStack() as stack:
         server = servers.start(Sqlite.name, stack)
         (worker,) = children(server.process.pid)
         os.kill(worker, signal.SIGSTOP)
-        connect(server).close()
-        waiting = [stack.enter_context(connect(server)) for _ in range(5)]
-        for one in waiting:
-            one.sendall(SMUGGLED)
+        waiting = []
+        for _ in range(5):
+            waiting.append(stack.enter_context(connect(server)))
+            waiting[-1].sendall(SMUGGLED)
+            connect(server).close()
         server.process.send_signal(signal.SIGTERM)
         time.sleep(0.5)
         os.kill(worker, signal.SIGCONT)
