@@ -169,6 +169,7 @@ def test_F12_a_stop_hears_all_who_wait_at_the_door_though_some_have_gone(servers
         os.kill(worker, signal.SIGCONT)
         for one in waiting:
             assert rest(one).startswith(b"HTTP/1.1 200 ")
+            one.close()  # else gunicorn waits two seconds for it to hang up
         assert server.process.wait(timeout=20) == 0
 
 
