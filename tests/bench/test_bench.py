@@ -38,11 +38,8 @@ def test_the_quick_form_gives_the_table(postgres_url: str, redis_url: str) -> No
     done = subprocess.run(
         ["make", "bench-quick", f"VENV={sys.prefix}", f"ARGS={SMALL}"],
         cwd=ROOT,
-        env={
-            "PATH": os.environ["PATH"],
-            "TEST_DATABASE_URL": postgres_url,
-            "TEST_REDIS_URL": redis_url,
-        },
+        # Peers are installed as on the developer's machine, with its certificates and proxies.
+        env={**os.environ, "TEST_DATABASE_URL": postgres_url, "TEST_REDIS_URL": redis_url},
         capture_output=True,
         text=True,
         timeout=900,
