@@ -145,6 +145,32 @@ def test_f16_who_is_silent_or_has_hung_up_holds_no_thread(servers: Servers) -> N
         assert server.process.wait(timeout=15) == 0
 
 
+def test_f16_who_was_told_good_bye_and_does_not_go_holds_nobody_up(servers: Servers) -> None:
+    """Left to gunicorn, nobody would be served for two seconds for each of them."""
+    last = SMUGGLED.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    with ExitStack() as stack:
+        server = servers.start(Sqlite.name, stack)
+        staying = [stack.enter_context(connect(server)) for _ in range(5)]
+        began = time.monotonic()
+        for one in staying:
+            one.sendall(last)
+            assert rest(one).startswith(b"HTTP/1.1 200 ")
+        for _ in range(5):
+            assert raw(server, last).startswith(b"HTTP/1.1 200 ")
+        assert time.monotonic() - began < 2
+
+        time.sleep(4)
+        for one in staying:
+            one.sendall(b"?")  # learns that nobody is there
+            time.sleep(0.1)
+            with pytest.raises(OSError, match=r"reset|pipe"):
+                one.sendall(b"?")
+        staying[0] = stack.enter_context(connect(server))
+        staying[0].sendall(last)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(timeout=15) == 0
+
+
 def test_what_came_with_the_request_before_is_answered_though_the_client_sends_no_more(
     running: Live,
 ) -> None:
@@ -169,7 +195,6 @@ def test_F12_a_stop_hears_all_who_wait_at_the_door_though_some_have_gone(servers
         os.kill(worker, signal.SIGCONT)
         for one in waiting:
             assert rest(one).startswith(b"HTTP/1.1 200 ")
-            one.close()  # else gunicorn waits two seconds for it to hang up
         assert server.process.wait(timeout=20) == 0
 
 

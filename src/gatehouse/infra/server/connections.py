@@ -50,7 +50,8 @@ class RoomyWorker(DispatchingWorker):
             # Who had a second to say something, and has not, goes before who has been served.
             oldest = time.monotonic() - FIRST_BYTE_SECONDS + self.cfg.keepalive
             silent = [conn for conn in self.pending_conns if conn.timeout < oldest]
-            for conn in islice(chain(silent, list(self.keepalived_conns)), excess):
+            leaving, kept = list(self.leaving_conns), list(self.keepalived_conns)
+            for conn in islice(chain(leaving, silent, kept), excess):
                 conn.timeout = 0.0  # of the monotonic clock: over
             self.murder_pending()
         super().murder_keepalived(force=force)

@@ -5,7 +5,10 @@ import socket
 import ssl
 import threading
 import time
+from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -13,6 +16,10 @@ from typing import Any
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
 from gatehouse.infra.threads import Threads
+
+# A client that was told good-bye has so long to go by itself, and to say so much that nobody hears.
+LEAVING_SECONDS = 2.0
+LEAVING_BYTES = 65_536
 
 
 class DispatchingWorker(ThreadWorker):  # type: ignore[misc]
@@ -22,12 +29,20 @@ class DispatchingWorker(ThreadWorker):  # type: ignore[misc]
         """Return the threads that serve requests."""
         # Threads put connections back while the main thread hangs up on idle ones.
         self._keeping = threading.Lock()
+        self.leaving_conns: deque[Any] = deque()
         return Threads(self.cfg.threads, self._serve)
 
     def murder_keepalived(self, force: bool = False) -> None:
         """Hang up on connections that have been idle for too long."""
         with self._keeping:
             super().murder_keepalived(force=force)
+
+    def murder_pending(self) -> None:
+        """Hang up on newcomers who say nothing, and on who was told good-bye and does not go."""
+        super().murder_pending()
+        now = time.monotonic()
+        while self.leaving_conns and self.leaving_conns[0].timeout <= now:
+            self._let_go(self.leaving_conns[0])
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Take what comes, and give it to the threads; for a while, if nothing else is to do.
@@ -63,24 +78,23 @@ class DispatchingWorker(ThreadWorker):  # type: ignore[misc]
         self.tpool.add(conn, is_newcomer=not conn.initialized)
 
     def _serve(self, conn: Any) -> None:
-        """Serve a request, in a thread; a kept connection goes back to the poller from here.
+        """Serve a request, in a thread; its connection goes back to the poller from here.
 
         gunicorn lets the main thread do that, which is woken once more for each request.
         """
         conn.waited_seconds = time.monotonic() - conn.queued_at
-        result, broken = False, None
+        done: Future[Any] = Future()
         try:
             result = self.handle(conn)
-        except BaseException as error:
-            broken = error
-        if result is True and not conn.parser.unreader.buf.getvalue():
-            self._keep(conn)
-            return
-        done: Future[Any] = Future()
-        if broken is None:
+            if result is True and not conn.parser.unreader.buf.getvalue():
+                self._keep(conn)
+                return
+            if result is False and conn.sock.fileno() >= 0:
+                self._say_goodbye(conn)
+                return
             done.set_result(result)
-        else:
-            done.set_exception(broken)
+        except BaseException as error:
+            done.set_exception(error)
         self.method_queue.defer(self.finish_request, conn, done)
 
     def _await_first_byte(self, conn: Any) -> None:
@@ -89,25 +103,67 @@ class DispatchingWorker(ThreadWorker):  # type: ignore[misc]
         if not self.alive:
             conn.timeout = min(conn.timeout, time.monotonic() + STOP_KEEPALIVE_LINGER)
         conn.sock.setblocking(False)
-        wake = partial(self.on_pending_socket_readable, conn)
         try:
-            self.poller.register(conn.sock, selectors.EVENT_READ, wake)
-        except OSError:  # the system watches no more of them
+            self._watch(conn, self.pending_conns, self.on_pending_socket_readable)
+        except OSError:
             self.nr_conns -= 1
             conn.close()
-            return
-        self.pending_conns.append(conn)
 
     def _keep(self, conn: Any) -> None:
         """Wait for the next request of a connection."""
         conn.set_timeout()
-        wake = partial(self.on_client_socket_readable, conn)
-        with self._keeping:
-            self.keepalived_conns.append(conn)
-            self.poller.register(conn.sock, selectors.EVENT_READ, wake)
+        self._watch(conn, self.keepalived_conns, self.on_client_socket_readable)
         if not self.alive:  # the stop may not have seen this one
             limit = time.monotonic() + STOP_KEEPALIVE_LINGER
             self.method_queue.defer(self._cap_keepalive, limit)
+
+    def _say_goodbye(self, conn: Any) -> None:
+        """End our side of a connection, and wait for its client to go (RFC 9112 section 9.6).
+
+        gunicorn waits for that in its main thread, up to two seconds for each client.
+        """
+        with suppress(OSError):  # it has gone
+            conn.sock.shutdown(socket.SHUT_WR)
+        conn.sock.setblocking(False)
+        conn.timeout = time.monotonic() + LEAVING_SECONDS
+        conn.unheard_bytes = 0
+        self._watch(conn, self.leaving_conns, self._ignore)
+
+    def _ignore(self, conn: Any, _: Any) -> None:
+        """Read what nobody wants to know, and close where that was all, or is too much.
+
+        To close before would reset the connection, and the client might lose our last answer.
+        """
+        try:
+            said = conn.sock.recv(LEAVING_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:  # it broke
+            said = b""
+        conn.unheard_bytes += len(said)
+        if not said or conn.unheard_bytes > LEAVING_BYTES:
+            self._let_go(conn)
+
+    def _let_go(self, conn: Any) -> None:
+        """Close a connection that was leaving."""
+        with self._keeping:
+            self.leaving_conns.remove(conn)
+            self.poller.unregister(conn.sock)
+        self.nr_conns -= 1
+        conn.close()
+
+    def _watch(self, conn: Any, among: "deque[Any]", heard: Callable[[Any, Any], None]) -> None:
+        """Let the poller call `heard` when there is something to read.
+
+        Raises OSError, and has done nothing, where the system watches no more sockets.
+        """
+        with self._keeping:
+            among.append(conn)
+            try:
+                self.poller.register(conn.sock, selectors.EVENT_READ, partial(heard, conn))
+            except OSError:
+                among.remove(conn)
+                raise
 
     def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
         """Tell whether the connection can be reused; a request without a body left nothing."""
@@ -118,7 +174,8 @@ class DispatchingWorker(ThreadWorker):  # type: ignore[misc]
 
     def _cap_keepalive(self, deadline: float) -> None:
         """Close connections without a request by a moment at the latest; threads may add some."""
-        for conn in chain(list(self.keepalived_conns), self.pending_conns):
+        kept, leaving = list(self.keepalived_conns), list(self.leaving_conns)
+        for conn in chain(kept, self.pending_conns, leaving):
             conn.timeout = min(conn.timeout, deadline)
 
 
