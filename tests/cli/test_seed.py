@@ -3,6 +3,7 @@
 from itertools import pairwise
 from uuid import UUID
 
+import psycopg
 import pytest
 from flask import Flask
 
@@ -78,6 +79,15 @@ def test_a_name_that_is_taken_undoes_the_batch(app: Flask, client: Api) -> None:
 def test_a_weak_password_is_refused(app: Flask) -> None:
     run(app, "seed", "--password", "password1").expect(1, "password: ")
     run(app, "seed", "--users", "0").expect(2)
+
+
+def test_who_keeps_statistics_already_is_not_waited_for(app: Flask, database_url: str) -> None:
+    """PostgreSQL comes by itself to look at tables that grow, and holds the lock meanwhile."""
+    if app.config["SETTINGS"].is_sqlite:
+        pytest.skip("SQLite has no lock of this kind")
+    with psycopg.connect(database_url) as vacuum:
+        vacuum.execute("LOCK TABLE users IN SHARE UPDATE EXCLUSIVE MODE")
+        run(app, "seed", "--users", "3").expect(0, "made 3 accounts")
 
 
 @pytest.mark.full
