@@ -67,6 +67,7 @@ def test_r108_a_signature_binds_blob_permission_time_and_protocol() -> None:
     assert told["se"] == f"{signed.expires_at:%Y-%m-%dT%H:%M:%SZ}"
     assert KEY not in signed.url
     assert signed.headers["x-ms-blob-type"] == "BlockBlob"
+    assert signed.headers["If-None-Match"] == "*"
 
 
 def test_its_package_writes_no_request_to_the_log() -> None:

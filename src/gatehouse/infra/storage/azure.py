@@ -33,7 +33,9 @@ from gatehouse.infra.storage.blobs import Blob, Patience, SignedUpload, StorageU
 
 PART = 2**20
 BACKGROUND_SECONDS = 20.0
-KIND = {"x-ms-blob-type": "BlockBlob"}
+# The permission to create makes no second blob; the condition says so in HTTP's own words, and
+# also holds where the permission is looked at before the blob is made (the emulator).
+ONCE = {"x-ms-blob-type": "BlockBlob", "If-None-Match": "*"}
 
 # It would write every request with its headers to the log.
 logging.getLogger("azure").setLevel(logging.WARNING)
@@ -68,7 +70,7 @@ class AzureStorage:
             protocol="https" if base.startswith("https:") else "https,http",
         )
         url = f"{base}/{container}/{quote(blob)}?{signature}"
-        return SignedUpload(url, expires_at, headers={"Content-Type": content_type, **KIND})
+        return SignedUpload(url, expires_at, headers={"Content-Type": content_type, **ONCE})
 
     def read(self, container: str, blob: str, *, limit: int, patience: Patience) -> bytes | None:
         """Return a blob, None if there is none; raises TooLarge beyond `limit` bytes."""
