@@ -105,10 +105,10 @@ def trial(
     rounds: int,
 ) -> None:
     """Send them while others work, and look at what the workers hold."""
-    pids = front.workers()
     with _load.running(url, clients=20, rate=50) as load:
         # A worker that has just begun grows with whatever it does first.
         time.sleep(WARM_SECONDS)
+        pids = front.workers()
         with Watch(pids) as watch:
             waiting = Senders(url, clients=clients, rounds=rounds, is_sending=False)
             waiting.run()

@@ -9,7 +9,7 @@ import pytest
 from tests.servers.server import ROOT
 
 QUICK = {
-    "cold_start": ["--starts", "1", "--rate", "30"],
+    "cold_start": ["--starts", "1", "--rate", "30", "--ready", "15"],
     "database_hung": ["--seconds", "5", "--rate", "30"],
     "database_killed": ["--kills", "1", "--away", "3", "--rate", "30"],
     "disk_full": ["--rounds", "1", "--seconds", "8"],
