@@ -3,14 +3,15 @@
 The flood itself comes from a process of its own: `python -m bench.flood PORT HOST < requests`.
 """
 
-import asyncio
 import json
+import selectors
+import socket
 import statistics
 import subprocess
 import sys
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from functools import partial
 from typing import Any
 
@@ -97,34 +98,74 @@ class Watch:
         return running.resident()
 
 
-async def offer(port: int, requests: list[str]) -> dict[str, Any]:
-    """Send every request on a connection of its own within a second; return what became of them."""
+def offer(port: int, requests: list[str]) -> dict[str, Any]:
+    """Send every request on a connection of its own within a second; return what became of them.
+
+    One thread and no framework: what the flood itself computes is taken from those it meets.
+    """
     began = time.monotonic() + 1.0
-    answers = await asyncio.gather(
-        *(_ask(port, text.encode(), began + at / len(requests)) for at, text in enumerate(requests))
+    waiting = deque(
+        Login(began + at / len(requests), text.encode()) for at, text in enumerate(requests)
     )
-    statuses = Counter(status for status, _, _ in answers)
-    shed = [answer for answer in answers if answer[0] in ("429", "503")]
+    answered: list[Login] = []
+    with selectors.DefaultSelector() as selector:
+        while waiting or selector.get_map():
+            now = time.monotonic()
+            while waiting and waiting[0].moment <= now:
+                waiting.popleft().begin(selector, port)
+            patience = waiting[0].moment - now if waiting else began + _GIVE_UP_SECONDS - now
+            if patience <= 0:
+                break
+            for key, _ in selector.select(patience):
+                if key.data.go_on(selector):
+                    answered.append(key.data)
+        given_up = len(selector.get_map())
+    statuses = Counter(login.status for login in answered) + Counter(TimeoutError=given_up)
+    shed = [login for login in answered if login.status in ("429", "503")]
     return {
         "statuses": dict(sorted(statuses.items())),
-        "without_retry_after": sum(not has_retry_after for _, has_retry_after, _ in shed),
-        "shed_after_ms": statistics.median([taken for _, _, taken in shed] or [0.0]) * 1000,
+        "without_retry_after": sum("\nretry-after:" not in login.head for login in shed),
+        "shed_after_ms": statistics.median([login.taken for login in shed] or [0.0]) * 1000,
     }
 
 
-async def _ask(port: int, data: bytes, moment: float) -> tuple[str, bool, float]:
-    await asyncio.sleep(moment - time.monotonic())
-    began = time.monotonic()
-    try:
-        async with asyncio.timeout(_GIVE_UP_SECONDS):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(data)
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-            writer.close()
-    except (OSError, asyncio.IncompleteReadError, TimeoutError) as error:
-        return type(error).__name__, False, time.monotonic() - began
-    return head.split(" ", 2)[1], "\nretry-after:" in head, time.monotonic() - began
+class Login:
+    """One request of the flood, on a connection of its own, timed from its moment."""
+
+    def __init__(self, moment: float, data: bytes) -> None:
+        self.moment = moment
+        self.head, self.status, self.taken = "", "", 0.0
+        self._data, self._answer = data, b""
+
+    def begin(self, selector: selectors.BaseSelector, port: int) -> None:
+        """Connect; what is to be sent goes out when the connection stands."""
+        self._socket = socket.socket()
+        self._socket.setblocking(False)
+        self._socket.connect_ex(("127.0.0.1", port))
+        selector.register(self._socket, selectors.EVENT_WRITE, self)
+
+    def go_on(self, selector: selectors.BaseSelector) -> bool:
+        """Send or read what can be, and tell whether that was the end."""
+        try:
+            if self._data:
+                self._data = self._data[self._socket.send(self._data) :]
+                if not self._data:
+                    selector.modify(self._socket, selectors.EVENT_READ, self)
+                return False
+            read = self._socket.recv(4096)
+            self._answer += read
+            head, is_whole, _ = self._answer.partition(b"\r\n\r\n")
+            if read and not is_whole:
+                return False
+            self.head = head.decode("latin-1").lower()
+            self.status = self.head.split(" ", 2)[1] if is_whole else "cut off"
+        except OSError as error:
+            self.status = type(error).__name__
+        self.taken = time.monotonic() - self.moment
+        selector.unregister(self._socket)
+        self._socket.close()
+        return True
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(offer(int(sys.argv[1]), json.load(sys.stdin)))))
+    print(json.dumps(offer(int(sys.argv[1]), json.load(sys.stdin))))

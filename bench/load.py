@@ -94,15 +94,16 @@ class Clients:
     def stop(self) -> Result:
         """Let those that are under way come home; return the rate.
 
-        It is that of the answers after the first one: how long the first took, and what was
-        under way in the end, say nothing of the work in between.
+        It is that of the answers after the first of each client: a service that works on all of
+        them at once answers them together, and what came in the first moment was begun before.
         """
         asked_to_stop = time.monotonic()
         self._stop.set()
         for thread in self._threads:
             thread.join()
         ends = sorted(end for end in self._ends if end <= asked_to_stop)
-        rate = (len(ends) - 1) / (ends[-1] - ends[0]) if len(ends) > 1 else 0.0
+        first = len(self._threads)
+        rate = (len(ends) - first) / (ends[-1] - ends[first - 1]) if len(ends) > first else 0.0
         refused = len(self._refused)
         return Result(len(self._ends), rate, failed=refused, example="".join(self._refused[:1]))
 
