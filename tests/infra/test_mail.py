@@ -19,8 +19,8 @@ from flask import Flask
 from gatehouse.core import clock
 from gatehouse.infra import db, jobs, logs, mail
 from gatehouse.infra.jobs import Permanent
+from gatehouse.infra.mail import connection
 from gatehouse.infra.mail import files as mail_files
-from gatehouse.infra.mail import smtp
 from tests.infra.conftest import MakeApp
 from tests.support import certificates, smtp_sink
 from tests.support.smtp_sink import Sink, read
@@ -338,6 +338,83 @@ def test_F7_a_server_that_refuses_connections_or_hangs_loses_no_mail(
     assert len(sink.envelopes) == 2
 
 
+def watches() -> int:
+    return sum(one.name == "mail-watch" for one in threading.enumerate())
+
+
+def test_mails_that_follow_each_other_share_a_connection_and_then_it_ends(
+    app: Flask, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "REST_SECONDS", 0.5)
+    with app.app_context():
+        for _ in range(3):
+            queue()
+        jobs.run_due()
+        assert len(sink.peers) == 3
+        assert len(set(sink.peers)) == 1
+        assert watches() == 1
+        time.sleep(1)
+        assert watches() == 0, "it said good-bye"
+        monkeypatch.setattr(connection, "MOST_MAILS", 2)
+        for _ in range(3):
+            queue()
+        jobs.run_due()
+    assert sink.peers[3] == sink.peers[4] != sink.peers[5]
+    assert len(set(sink.peers)) == 3
+
+
+def test_F7_a_server_that_was_restarted_between_two_mails_gets_both(
+    make_infra_app: MakeApp, outbox: Callable[[Flask], Flask], sink: Sink
+) -> None:
+    with smtp_sink.serving(sink) as server:
+        app = outbox(make_infra_app(**smtp_settings(server)))
+        with app.app_context():
+            queue()
+            jobs.run_due()
+    with smtp_sink.serving(sink, port=server.port), app.app_context():
+        queue()
+        jobs.run_due()
+        assert jobs.counts()["waiting"] == 0
+    assert len(set(sink.peers)) == 2
+
+
+def test_F7_a_server_that_falls_silent_between_two_mails_gets_both(
+    make_infra_app: MakeApp,
+    outbox: Callable[[Flask], Flask],
+    server: Controller,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection, "PROBE_SECONDS", 0.3)
+    listener = socket.create_server(("127.0.0.1", 0))
+    taken: list[bytes] = []
+
+    def talk(conversation: socket.socket) -> None:
+        with conversation, conversation.makefile("rb") as lines:
+            conversation.sendall(b"220 here\r\n")
+            while (line := lines.readline()) and not line.upper().startswith(b"NOOP"):
+                if line.upper().startswith(b"DATA"):
+                    conversation.sendall(b"354 go on\r\n")
+                    while lines.readline() != b".\r\n":
+                        pass
+                    taken.append(line)
+                conversation.sendall(b"250 ok\r\n")
+            lines.read()  # it says no more
+
+    def serve() -> None:
+        for _ in range(2):
+            threading.Thread(target=talk, args=(listener.accept()[0],), daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    port = str(listener.getsockname()[1])
+    app = outbox(make_infra_app(**smtp_settings(server) | {"SMTP_PORT": port}))
+    with listener, app.app_context():
+        for _ in range(2):
+            queue()
+            jobs.run_due()
+        assert jobs.counts()["done"] == 2
+    assert len(taken) == 2
+
+
 def test_F7_a_server_that_drips_its_answer_is_cut_off(
     make_infra_app: MakeApp,
     outbox: Callable[[Flask], Flask],
@@ -345,7 +422,7 @@ def test_F7_a_server_that_drips_its_answer_is_cut_off(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Each byte comes in time, and the last one never."""
-    monkeypatch.setattr(smtp, "LONGEST_SECONDS", 1.0)
+    monkeypatch.setattr(connection, "LONGEST_SECONDS", 1.0)
     listener = socket.create_server(("127.0.0.1", 0))
     is_over = threading.Event()
 
@@ -370,7 +447,7 @@ def test_F7_a_server_that_drips_its_answer_is_cut_off(
         is_over.set()
         thread.join()
         listener.close()
-    assert not any(isinstance(one, threading.Timer) for one in threading.enumerate())
+    assert watches() == 0
 
 
 def test_F7_a_server_that_dies_after_half_a_message_loses_no_mail(

@@ -23,6 +23,7 @@ class Sink:
 
     def __init__(self) -> None:
         self.envelopes: list[Envelope] = []
+        self.peers: list[Any] = []  # from where each of them came
         self.answers: dict[str, str] = {}
         self.data_seconds = 0.0
 
@@ -61,14 +62,39 @@ class _Handler:
             await asyncio.sleep(self._sink.data_seconds)
         if "DATA" in self._sink.answers:
             return self._sink.answers["DATA"]
+        self._sink.peers.append(session.peer)
         self._sink.envelopes.append(envelope)
         return "250 OK"
+
+
+class _Controller(Controller):
+    """Runs the server in a thread, and knows its conversations."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._conversations: list[SMTP] = []
+
+    def factory(self) -> SMTP:
+        """Return who speaks with a new client."""
+        self._conversations.append(super().factory())
+        return self._conversations[-1]
+
+    def stop(self, no_assert: bool = False) -> None:
+        """Hang up on clients that are still there, and end."""
+        asyncio.run_coroutine_threadsafe(self._hang_up(), self.loop).result()
+        super().stop(no_assert=no_assert)
+
+    async def _hang_up(self) -> None:
+        for one in self._conversations:
+            if one.transport is not None:
+                one.transport.abort()
+        await asyncio.sleep(0.01)  # they hear of it in the next turns
 
 
 @contextmanager
 def serving(sink: Sink, *, port: int | None = None, **options: Any) -> Iterator[Controller]:
     """Run the server in a thread until the block ends."""
-    controller = Controller(
+    controller = _Controller(
         _Handler(sink),
         hostname=HOST,
         port=port or free_port(),
