@@ -13,13 +13,13 @@ from uuid import UUID, uuid4
 
 import pytest
 from flask import Flask, g
-from sqlalchemy import RowMapping, event, select
+from sqlalchemy import RowMapping, select
 from sqlalchemy.exc import OperationalError
 
 from gatehouse.core import clock
 from gatehouse.infra import db, jobs
-from gatehouse.infra.db import engines
 from gatehouse.infra.jobs import OutboxEntry, Permanent, State, TryLater, outbox, runner
+from tests.support import counting
 
 HOUR = timedelta(hours=1)
 
@@ -245,13 +245,11 @@ def test_what_was_done_is_marked_when_the_database_is_back(app: Flask) -> None:
 
 def test_idling_costs_one_read_and_no_transaction(app: Flask) -> None:
     jobs.declare(app, {"test": lambda payload, id: None})
-    statements: list[str] = []
-    with app.app_context():
-        for engine in (db.sqlalchemy.engine, app.extensions[engines.EXTENSION]["reader"]):
-            event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+    with counting.counting(app) as cost, app.app_context():
         assert jobs.run_due() == 0
-    assert len(statements) == 1
-    assert statements[0].startswith("SELECT")
+    assert cost.queries == 1
+    assert cost.statements[0].startswith("SELECT")
+    assert (cost.commits, cost.writer_checkouts) == (0, 0)
 
 
 def test_housekeeping_runs_every_so_often_once_over_all_processes(app: Flask) -> None:

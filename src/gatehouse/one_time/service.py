@@ -32,14 +32,15 @@ class Grant:
     epoch: int
 
 
-def issue(purpose: Purpose, *, user_id: UUID, address: str | None, epoch: int) -> UUID:
-    """Make a token in the present unit and kill older ones of its purpose; return its id."""
-    _lock_account(user_id)
-    db.session.execute(
-        delete(OneTimeToken)
-        .where(OneTimeToken.user_id == user_id, OneTimeToken.purpose == purpose)
-        .execution_options(synchronize_session=False)
-    )
+def issue(
+    purpose: Purpose, *, user_id: UUID, address: str | None, epoch: int, is_first: bool = False
+) -> UUID:
+    """Make a token in the present unit and kill older ones of its purpose; return its id.
+
+    It `is_first` where the account itself is made in this unit: nobody can have another one.
+    """
+    if not is_first:
+        _kill(purpose, user_id=user_id)
     token_id, now = new_id(), clock.now()
     db.session.add(
         OneTimeToken(
@@ -147,6 +148,15 @@ def purge() -> None:
             .where(OneTimeToken.expires_at < clock.now())
             .execution_options(synchronize_session=False)
         )
+
+
+def _kill(purpose: Purpose, *, user_id: UUID) -> None:
+    _lock_account(user_id)
+    db.session.execute(
+        delete(OneTimeToken)
+        .where(OneTimeToken.user_id == user_id, OneTimeToken.purpose == purpose)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _lock_account(user_id: UUID) -> None:

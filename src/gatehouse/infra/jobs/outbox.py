@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
 
@@ -87,8 +88,8 @@ class Claim:
 
 def is_due(kinds: Iterable[str], *, entry_id: UUID | None = None) -> bool:
     """Tell whether a row of these kinds, or this one, wants to be performed; no transaction."""
-    statement = select(OutboxEntry.id).where(*_due(kinds, entry_id)).limit(1)
-    return db.reader.scalar(statement) is not None
+    values = {"now": clock.now()} | ({} if entry_id is None else {"id": entry_id})
+    return bool(db.reader.tuples(_look(tuple(kinds), is_one=entry_id is not None), values))
 
 
 def due(kinds: Iterable[str], *, limit: int) -> Sequence[Row[Any]]:
@@ -176,6 +177,15 @@ def add(
     return entry.id
 
 
-def _due(kinds: Iterable[str], entry_id: UUID | None) -> tuple[Any, ...]:
-    due = IS_OPEN, OutboxEntry.available_at <= clock.now(), OutboxEntry.kind.in_(kinds)
+@lru_cache(maxsize=16)
+def _look(kinds: tuple[str, ...], *, is_one: bool) -> db.Prepared:
+    """Return the question that is asked before and after each piece of work."""
+    entry_id = db.parameter("id", db.Id()) if is_one else None
+    due = _due(kinds, entry_id, now=db.parameter("now", db.UtcDateTime()))
+    return db.Prepared(select(OutboxEntry.id).where(*due).limit(1))
+
+
+def _due(kinds: Iterable[str], entry_id: Any, *, now: Any = None) -> tuple[Any, ...]:
+    moment = clock.now() if now is None else now
+    due = IS_OPEN, OutboxEntry.available_at <= moment, OutboxEntry.kind.in_(kinds)
     return due if entry_id is None else (OutboxEntry.id == entry_id, *due)

@@ -13,13 +13,22 @@ ACCOUNT_EXISTS = "users.account_exists"
 
 
 def queue_link(
-    template: str, purpose: one_time.Purpose, *, user_id: UUID, address: str, epoch: int
+    template: str,
+    purpose: one_time.Purpose,
+    *,
+    user_id: UUID,
+    address: str,
+    epoch: int,
+    is_first: bool = False,
 ) -> None:
     """Issue a token and queue the mail that carries it, in the present unit.
 
-    The queue holds the id of the token; the link is derived when the mail is sent.
+    It `is_first` for an account that is made in this unit. The queue holds the id of the token;
+    the link is derived when the mail is sent.
     """
-    token_id = one_time.issue(purpose, user_id=user_id, address=address, epoch=epoch)
+    token_id = one_time.issue(
+        purpose, user_id=user_id, address=address, epoch=epoch, is_first=is_first
+    )
     mail.queue(
         template,
         to=address,

@@ -145,6 +145,7 @@ def _insert(
             user_id=user_id,
             address=values["email"],
             epoch=values["session_epoch"],
+            is_first=True,
         )
     if values["must_change_password"]:
         mail.queue("new_password_required", to=values["email"], user_id=user_id, context={})
