@@ -1,9 +1,10 @@
 """A one-time token: one purpose, one use, a short life, and a digest in the table."""
 
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, String, Table
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gatehouse.core.ids import new_id
@@ -26,3 +27,6 @@ class OneTimeToken(db.Model):
     created_at: Mapped[datetime] = mapped_column(db.UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(db.UtcDateTime, index=True)
     consumed_at: Mapped[datetime | None] = mapped_column(db.UtcDateTime)
+
+
+tokens = cast(Table, OneTimeToken.__table__)

@@ -10,12 +10,12 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, select, update
+from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 
 from gatehouse.core import clock
 from gatehouse.core.ids import new_id, parse_id
 from gatehouse.infra import db, secrets
-from gatehouse.one_time.models import OneTimeToken
+from gatehouse.one_time.models import OneTimeToken, tokens
 from gatehouse.one_time.vocabulary import LIFETIMES, OneTimeTokenInvalid, Purpose
 from gatehouse.sessions import ACCOUNTS
 
@@ -42,8 +42,8 @@ def issue(
     if not is_first:
         _kill(purpose, user_id=user_id)
     token_id, now = new_id(), clock.now()
-    db.session.add(
-        OneTimeToken(
+    db.session.execute(
+        insert(tokens).values(
             id=token_id,
             purpose=purpose,
             user_id=user_id,
@@ -54,7 +54,6 @@ def issue(
             expires_at=now + LIFETIMES[purpose],
         )
     )
-    db.session.flush()
     return token_id
 
 

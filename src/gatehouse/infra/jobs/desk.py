@@ -9,7 +9,15 @@ from sqlalchemy import CursorResult, Row, RowMapping, delete, func, select, upda
 
 from gatehouse.core import clock
 from gatehouse.infra import db
-from gatehouse.infra.jobs.outbox import IS_DONE, IS_OPEN, IS_PARKED, PERIODIC, OutboxEntry, State
+from gatehouse.infra.jobs.outbox import (
+    IS_DONE,
+    IS_OPEN,
+    IS_PARKED,
+    PERIODIC,
+    OutboxEntry,
+    State,
+    entries,
+)
 
 KEPT_WHEN_DONE = timedelta(days=7)
 BATCH = 1_000
@@ -68,7 +76,7 @@ def rows_of(user_id: UUID, *, kind: str) -> Sequence[Row[Any]]:
 def retry(entry_id: UUID) -> bool:
     """Let a parked row wait again, from the first attempt; in a unit. False if it is not parked."""
     done = db.session.execute(
-        update(OutboxEntry.__table__)  # type: ignore[arg-type]
+        update(entries)
         .where(OutboxEntry.id == entry_id, OutboxEntry.state == State.PARKED)
         .values(state=State.WAITING, attempts=0, available_at=clock.now(), created_at=clock.now())
     )
@@ -83,7 +91,7 @@ def hasten(*, limit: int = BATCH) -> int:
         OutboxEntry.last_error.is_not(None),
     )
     done = db.session.execute(
-        update(OutboxEntry.__table__)  # type: ignore[arg-type]
+        update(entries)
         .where(OutboxEntry.id.in_(waits.limit(limit)))
         .values(available_at=clock.now())
     )

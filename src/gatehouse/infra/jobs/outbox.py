@@ -21,6 +21,7 @@ from sqlalchemy import (
     Index,
     Row,
     String,
+    Table,
     select,
     text,
     update,
@@ -73,6 +74,10 @@ class OutboxEntry(db.Model):
     done_at: Mapped[datetime | None] = mapped_column(db.UtcDateTime)
 
 
+# What is asked before, during and after each piece of work goes past the ORM.
+entries = cast(Table, OutboxEntry.__table__)
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A row that is ours until `leased_until`; `was_lost` says that a lease ran out before."""
@@ -97,9 +102,9 @@ def due(kinds: Iterable[str], *, limit: int) -> Sequence[Row[Any]]:
 
     A moment's grace leaves out what was written just now, whose message is on its way.
     """
-    columns = select(OutboxEntry.id, OutboxEntry.kind)
-    is_left = OutboxEntry.available_at <= clock.now() - GRACE
-    statement = columns.where(*_due(kinds, None), is_left).order_by(OutboxEntry.available_at)
+    columns = select(entries.c.id, entries.c.kind)
+    is_left = entries.c.available_at <= clock.now() - GRACE
+    statement = columns.where(*_due(kinds, None), is_left).order_by(entries.c.available_at)
     return db.reader.rows(statement.limit(limit))
 
 
@@ -111,9 +116,9 @@ def claim(leases: Mapping[str, timedelta], *, entry_id: UUID | None = None) -> C
     On PostgreSQL rows that others are claiming are passed over; on SQLite units follow each other.
     """
     row = db.session.execute(
-        select(OutboxEntry.__table__)
+        select(entries)
         .where(*_due(leases, entry_id))
-        .order_by(OutboxEntry.available_at)
+        .order_by(entries.c.available_at)
         .limit(1)
         .with_for_update(skip_locked=True)
     ).first()
@@ -121,8 +126,8 @@ def claim(leases: Mapping[str, timedelta], *, entry_id: UUID | None = None) -> C
         return None
     until = clock.now() + leases[row.kind]
     db.session.execute(
-        update(OutboxEntry.__table__)  # type: ignore[arg-type]
-        .where(OutboxEntry.id == row.id)
+        update(entries)
+        .where(entries.c.id == row.id)
         .values(
             state=State.LEASED,
             attempts=row.attempts + 1,
@@ -144,11 +149,11 @@ def claim(leases: Mapping[str, timedelta], *, entry_id: UUID | None = None) -> C
 def mark(claim: Claim, **values: Any) -> bool:
     """Say what became of a row; in a unit. False, and nothing written, if the lease is not ours."""
     done = db.session.execute(
-        update(OutboxEntry.__table__)  # type: ignore[arg-type]
+        update(entries)
         .where(
-            OutboxEntry.id == claim.id,
-            OutboxEntry.state == State.LEASED,
-            OutboxEntry.leased_until == claim.leased_until,
+            entries.c.id == claim.id,
+            entries.c.state == State.LEASED,
+            entries.c.leased_until == claim.leased_until,
         )
         .values(leased_until=None, **values)
     )
@@ -182,10 +187,10 @@ def _look(kinds: tuple[str, ...], *, is_one: bool) -> db.Prepared:
     """Return the question that is asked before and after each piece of work."""
     entry_id = db.parameter("id", db.Id()) if is_one else None
     due = _due(kinds, entry_id, now=db.parameter("now", db.UtcDateTime()))
-    return db.Prepared(select(OutboxEntry.id).where(*due).limit(1))
+    return db.Prepared(select(entries.c.id).where(*due).limit(1))
 
 
 def _due(kinds: Iterable[str], entry_id: Any, *, now: Any = None) -> tuple[Any, ...]:
     moment = clock.now() if now is None else now
-    due = IS_OPEN, OutboxEntry.available_at <= moment, OutboxEntry.kind.in_(kinds)
-    return due if entry_id is None else (OutboxEntry.id == entry_id, *due)
+    due = IS_OPEN, entries.c.available_at <= moment, entries.c.kind.in_(kinds)
+    return due if entry_id is None else (entries.c.id == entry_id, *due)
