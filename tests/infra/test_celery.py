@@ -367,6 +367,7 @@ def test_the_page_names_these_commands_and_numbers() -> None:
         f"every {distributed.SWEEP_SECONDS:.0f} seconds",
         f"{distributed.MOST_MESSAGES} wait in the queue",
         f"longer than {connection.LONGEST_SECONDS:.0f} seconds",
+        f"kept for {connection.REST_SECONDS:.0f} seconds, and takes up to {connection.MOST_MAILS}",
         f"for {runner.LEASE.total_seconds():.0f} seconds at most",
     ):
         assert said in " ".join(page.split()), said
