@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gatehouse import roles
@@ -110,9 +110,10 @@ def has_other_super_admin(user_id: UUID) -> bool:
     return db.session.execute(statement).first() is not None
 
 
-def add(values: Mapping[str, Any]) -> None:
-    """Insert an account in a savepoint; raises EmailTaken or UsernameTaken."""
-    _colliding(insert(users).values(**values).returning(users.c.id))
+def add(values: Mapping[str, Any]) -> bool:
+    """Insert an account; False, and nothing done, where its address or its name is taken."""
+    statement = db.upsert(users).values(**values).on_conflict_do_nothing()
+    return _first(statement.returning(users.c.id)) is not None
 
 
 def change(

@@ -8,7 +8,7 @@ The row alone decides what happens: its state, lease, attempts and next try. Sta
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -22,6 +22,8 @@ from sqlalchemy import (
     Row,
     String,
     Table,
+    case,
+    literal,
     select,
     text,
     update,
@@ -80,7 +82,7 @@ entries = cast(Table, OutboxEntry.__table__)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A row that is ours until `leased_until`; `was_lost` says that a lease ran out before."""
+    """A row that is ours until `leased_until`; `attempts` counts this one."""
 
     id: UUID
     kind: str
@@ -88,7 +90,6 @@ class Claim:
     attempts: int
     created_at: datetime
     leased_until: datetime
-    was_lost: bool
 
 
 def is_due(kinds: Iterable[str], *, entry_id: UUID | None = None) -> bool:
@@ -115,35 +116,26 @@ def claim(leases: Mapping[str, timedelta], *, entry_id: UUID | None = None) -> C
 
     On PostgreSQL rows that others are claiming are passed over; on SQLite units follow each other.
     """
-    row = db.session.execute(
-        select(entries)
+    first = (
+        select(entries.c.id)
         .where(*_due(leases, entry_id))
         .order_by(entries.c.available_at)
         .limit(1)
         .with_for_update(skip_locked=True)
-    ).first()
-    if row is None:
-        return None
-    until = clock.now() + leases[row.kind]
-    db.session.execute(
+    )
+    until = _until(leases)
+    row = db.session.execute(
         update(entries)
-        .where(entries.c.id == row.id)
+        .where(entries.c.id == first.scalar_subquery())
         .values(
             state=State.LEASED,
-            attempts=row.attempts + 1,
+            attempts=entries.c.attempts + 1,
             leased_until=until,
             available_at=until,
         )
-    )
-    return Claim(
-        id=row.id,
-        kind=row.kind,
-        payload=row.payload,
-        attempts=row.attempts + 1,
-        created_at=row.created_at,
-        leased_until=until,
-        was_lost=row.state == State.LEASED,
-    )
+        .returning(*(entries.c[one.name] for one in fields(Claim)))
+    ).first()
+    return None if row is None else Claim(**row._mapping)
 
 
 def mark(claim: Claim, **values: Any) -> bool:
@@ -180,6 +172,20 @@ def add(
     )
     db.session.add(entry)
     return entry.id
+
+
+def _until(leases: Mapping[str, timedelta]) -> Any:
+    """Return the end of a lease that begins now, by the kind of the row."""
+    now = clock.now()
+    kinds: dict[timedelta, list[str]] = {}
+    for kind, lease in leases.items():
+        kinds.setdefault(lease, []).append(kind)
+    return case(
+        *(
+            (entries.c.kind.in_(some), literal(now + lease, db.UtcDateTime()))
+            for lease, some in kinds.items()
+        )
+    )
 
 
 @lru_cache(maxsize=16)

@@ -108,7 +108,7 @@ def _outcome(claim: Claim) -> dict[str, Any]:
     known = _registry()
     if claim.kind in known.periodic:
         return _periodic_outcome(claim)
-    if claim.was_lost and claim.attempts > MOST_ATTEMPTS:
+    if claim.attempts > MOST_ATTEMPTS:
         return _parked(claim, "its process ended every time")
     try:
         with current_app.app_context():

@@ -127,15 +127,13 @@ def _insert(
 ) -> UUID:
     """Insert the account with its roles and, unless it is verified, the mail for that."""
     user_id: UUID = values["id"]
-    try:
-        repository.add(values)
-    except (EmailTaken, UsernameTaken) as taken:
-        # Where both are taken, databases differ in what they tell first.
+    if not repository.add(values):
         owner = repository.email_owner(values["email_folded"])
-        refusal = taken if owner is None else EmailTaken()
+        is_name = owner is None and values["username_folded"] is not None
+        refusal = UsernameTaken() if is_name else EmailTaken()
         subject_id = None if owner is None else owner.id
         _record_refusal(refusal.code, actor=actor, subject_id=subject_id, origin=origin)
-        raise refusal from None
+        raise refusal
     for name in wanted:
         roles.grant(user_id, name, granted_by=id_of(actor))
     if not values["is_verified"]:
