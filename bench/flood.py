@@ -112,7 +112,9 @@ def offer(port: int, requests: list[str]) -> dict[str, Any]:
         while waiting or selector.get_map():
             now = time.monotonic()
             while waiting and waiting[0].moment <= now:
-                waiting.popleft().begin(selector, port)
+                login = waiting.popleft()
+                if not login.begin(selector, port):
+                    answered.append(login)
             patience = waiting[0].moment - now if waiting else began + _GIVE_UP_SECONDS - now
             if patience <= 0:
                 break
@@ -137,12 +139,17 @@ class Login:
         self.head, self.status, self.taken = "", "", 0.0
         self._data, self._answer = data, b""
 
-    def begin(self, selector: selectors.BaseSelector, port: int) -> None:
-        """Connect; what is to be sent goes out when the connection stands."""
-        self._socket = socket.socket()
+    def begin(self, selector: selectors.BaseSelector, port: int) -> bool:
+        """Connect; what is to be sent goes out when the connection stands. False if none can be."""
+        try:
+            self._socket = socket.socket()
+        except OSError as error:  # no more files may be open
+            self.status = type(error).__name__
+            return False
         self._socket.setblocking(False)
         self._socket.connect_ex(("127.0.0.1", port))
         selector.register(self._socket, selectors.EVENT_WRITE, self)
+        return True
 
     def go_on(self, selector: selectors.BaseSelector) -> bool:
         """Send or read what can be, and tell whether that was the end."""

@@ -88,14 +88,15 @@ class Clients:
 
     def start(self) -> None:
         """Begin."""
+        self._began = time.monotonic()
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> Result:
         """Let those that are under way come home; return the rate.
 
-        It is that of the answers after the first of each client: a service that works on all of
-        them at once answers them together, and what came in the first moment was begun before.
+        The first answers, as many as there are clients, only set the clock: a service that works
+        on all of them at once answers them together.
         """
         asked_to_stop = time.monotonic()
         self._stop.set()
@@ -103,7 +104,10 @@ class Clients:
             thread.join()
         ends = sorted(end for end in self._ends if end <= asked_to_stop)
         first = len(self._threads)
-        rate = (len(ends) - first) / (ends[-1] - ends[first - 1]) if len(ends) > first else 0.0
+        if len(ends) > first:
+            rate = (len(ends) - first) / (ends[-1] - ends[first - 1])
+        else:
+            rate = len(ends) / (asked_to_stop - self._began)
         refused = len(self._refused)
         return Result(len(self._ends), rate, failed=refused, example="".join(self._refused[:1]))
 

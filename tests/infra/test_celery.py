@@ -21,7 +21,7 @@ from sqlalchemy import RowMapping, select
 
 from gatehouse.infra import db, jobs, mail
 from gatehouse.infra.jobs import OutboxEntry, State, distributed, messages, runner
-from gatehouse.infra.mail import connection
+from gatehouse.infra.mail import connection, smtp
 from gatehouse.settings import Settings, SettingsError
 from tests.servers import redis
 from tests.servers.server import ROOT, free_port
@@ -366,7 +366,7 @@ def test_the_page_names_these_commands_and_numbers() -> None:
         f"after {limits['time_limit']:.0f} its process is killed",
         f"every {distributed.SWEEP_SECONDS:.0f} seconds",
         f"{distributed.MOST_MESSAGES} wait in the queue",
-        f"longer than {connection.LONGEST_SECONDS:.0f} seconds",
+        f"longer than {smtp.LONGEST_SECONDS:.0f} seconds",
         f"kept for {connection.REST_SECONDS:.0f} seconds, and takes up to {connection.MOST_MAILS}",
         f"for {runner.LEASE.total_seconds():.0f} seconds at most",
     ):

@@ -26,6 +26,7 @@ class Sink:
         self.peers: list[Any] = []  # from where each of them came
         self.answers: dict[str, str] = {}
         self.data_seconds = 0.0
+        self.mails_of_a_connection: int | None = None
 
     @property
     def messages(self) -> list[EmailMessage]:
@@ -46,6 +47,17 @@ class _Handler:
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
+
+    async def handle_MAIL(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """Take a sender, or none where this connection has brought enough."""
+        most = self._sink.mails_of_a_connection
+        if most is not None and self._sink.peers.count(session.peer) >= most:
+            return "550 5.7.0 too many mails of this connection"
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]

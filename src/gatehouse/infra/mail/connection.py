@@ -11,14 +11,11 @@ import threading
 from contextlib import suppress
 from functools import lru_cache
 from time import monotonic
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 
 from gatehouse.settings import Settings
 
-# A conversation ends after this, however slowly the server drips its answers: before a worker's
-# limits, and well before the lease of the row.
-LONGEST_SECONDS = 40.0
 # For so long a connection waits for another mail, and takes so many; servers bear that.
 REST_SECONDS = 2.0
 MOST_MAILS = 100
@@ -29,44 +26,30 @@ _TICK_SECONDS = 0.25
 
 
 class Connection(smtplib.SMTP):
-    """A connection to a mail server that is greeted in clear text."""
+    """A connection to a mail server that is greeted in clear text; cut at `until` (monotonic).
 
-    settings: Settings
-    mails = 0
-    _until = 0.0
+    Raises SMTPException or OSError where the mail server is away or refuses our log-in.
+    """
 
-    @classmethod
-    def to(cls, settings: Settings) -> Self:
-        """Connect as the settings say; raises SMTPException or OSError."""
+    def __init__(self, settings: Settings, *, until: float) -> None:
+        assert settings.smtp_host is not None
+        self.settings, self.until, self.mails = settings, until, 0
+        self._ended = threading.Event()
         # Without a name of our own smtplib would ask the name service for one.
         own_name = urlsplit(settings.public_url).hostname or "localhost"
         timeout = settings.smtp_timeout_seconds
-        connection = cls(settings.smtp_host or "", settings.smtp_port, own_name, timeout=timeout)
-        connection.settings = settings
-        try:
-            if settings.smtp_tls == "starttls":
-                connection.starttls(context=_trusting())
-            if settings.smtp_user is not None and settings.smtp_password is not None:
-                connection.login(settings.smtp_user, settings.smtp_password.value)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def connect(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
-        """Connect, and let the time run."""
-        self._ended = threading.Event()
-        self.allow(LONGEST_SECONDS)
         threading.Thread(target=self._watch, name="mail-watch", daemon=True).start()
         try:
-            return super().connect(*args, **kwargs)
+            super().__init__(
+                settings.smtp_host, settings.smtp_port, own_name, timeout=timeout, **self._how()
+            )
+            if settings.smtp_tls == "starttls":
+                self.starttls(context=_trusting())
+            if settings.smtp_user is not None and settings.smtp_password is not None:
+                self.login(settings.smtp_user, settings.smtp_password.value)
         except BaseException:
-            self._ended.set()
+            self.close()
             raise
-
-    def allow(self, seconds: float) -> None:
-        """Let it last for so long from now on."""
-        self._until = monotonic() + seconds
 
     def is_alive(self) -> bool:
         """Ask whether the server still listens."""
@@ -89,50 +72,56 @@ class Connection(smtplib.SMTP):
         self._ended.set()
         super().close()
 
+    def _how(self) -> dict[str, Any]:
+        return {}
+
     def _watch(self) -> None:
         while not self._ended.wait(_TICK_SECONDS):
             with _lock:
-                if monotonic() < self._until:
+                if monotonic() < self.until:
                     continue
                 was_resting = self in _resting
                 if was_resting:
                     _resting.remove(self)
+                else:
+                    self._cut()
             if was_resting:
                 self.leave()
-            else:
-                self._cut()
-            return
 
     def _cut(self) -> None:
-        if self.sock is not None:
+        connection = getattr(self, "sock", None)
+        if connection is not None:
             with suppress(OSError):
                 # Of the plain socket: TLS has nothing to say good-bye with.
-                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 class TlsConnection(Connection, smtplib.SMTP_SSL):
     """A connection to a mail server that speaks TLS from the first byte."""
 
-    def __init__(self, host: str, port: int, own_name: str, *, timeout: float) -> None:
-        super().__init__(host, port, own_name, timeout=timeout, context=_trusting())
+    def _how(self) -> dict[str, Any]:
+        return {"context": _trusting()}
 
 
-def take(settings: Settings) -> Connection:
-    """Return the connection that rests, if it is of use, or a new one.
-
-    Raises SMTPException or OSError where the mail server is away or refuses our log-in.
-    """
+def take(settings: Settings, *, until: float) -> Connection:
+    """Return the connection that rests, if it is of use, or a new one; cut at `until`."""
     with _lock:
         rested = _resting.pop() if _resting else None
         if rested is not None:
-            rested.allow(PROBE_SECONDS)
+            rested.until = min(until, monotonic() + PROBE_SECONDS)
     if rested is not None:
         if rested.settings is settings and rested.mails < MOST_MAILS and rested.is_alive():
-            rested.allow(LONGEST_SECONDS)
+            with _lock:
+                rested.until = until
             return rested
         rested.leave()
+    return new(settings, until=until)
+
+
+def new(settings: Settings, *, until: float) -> Connection:
+    """Return a new connection, which is cut at `until`."""
     kind = TlsConnection if settings.smtp_tls == "tls" else Connection
-    return kind.to(settings)
+    return kind(settings, until=until)
 
 
 def give_back(connection: Connection) -> None:
@@ -141,7 +130,7 @@ def give_back(connection: Connection) -> None:
     with _lock:
         others = list(_resting)
         _resting[:] = [connection]
-        connection.allow(REST_SECONDS)
+        connection.until = monotonic() + REST_SECONDS
     for other in others:
         other.leave()
 

@@ -3,10 +3,16 @@
 import smtplib
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
+from functools import partial
+from time import monotonic
 
 from gatehouse.infra.jobs.runner import Permanent, TryLater
 from gatehouse.infra.mail import connection
 from gatehouse.settings import Settings
+
+# A mail is handed over or given up within this, however slowly the server drips its answers: before
+# a worker's limits, and well before the lease of the row.
+LONGEST_SECONDS = 40.0
 
 
 def deliver(message: EmailMessage, *, sender: str, recipient: str, settings: Settings) -> None:
@@ -15,14 +21,17 @@ def deliver(message: EmailMessage, *, sender: str, recipient: str, settings: Set
     Raises Permanent when the server refuses the message for good (5xx), TryLater for everything
     that may pass: 4xx, a refused log-in, a server that is away or hangs.
     """
+    until = monotonic() + LONGEST_SECONDS
+    hand_over = partial(_hand_over, message, sender=sender, recipient=recipient)
     try:
-        server = connection.take(settings)
+        server = connection.take(settings, until=until)
         try:
-            _hand_over(server, message, sender=sender, recipient=recipient)
-        except BaseException:
-            server.close()
-            raise
-        connection.give_back(server)
+            hand_over(server)
+        except smtplib.SMTPSenderRefused:
+            if not server.mails:
+                raise
+            # It may take no more mails of this connection; of this one it has nothing yet.
+            hand_over(connection.new(settings, until=until))
     except smtplib.SMTPRecipientsRefused as error:
         code, text = error.recipients[recipient]
         raise _judged(code, text) from error
@@ -32,7 +41,18 @@ def deliver(message: EmailMessage, *, sender: str, recipient: str, settings: Set
         raise TryLater(_without_addresses(f"{type(error).__name__}: {error}")) from error
 
 
-def _hand_over(server: smtplib.SMTP, message: EmailMessage, *, sender: str, recipient: str) -> None:
+def _hand_over(
+    message: EmailMessage, server: connection.Connection, *, sender: str, recipient: str
+) -> None:
+    try:
+        _send(server, message, sender=sender, recipient=recipient)
+    except BaseException:
+        server.close()
+        raise
+    connection.give_back(server)
+
+
+def _send(server: smtplib.SMTP, message: EmailMessage, *, sender: str, recipient: str) -> None:
     if (sender + recipient).isascii():
         server.sendmail(sender, [recipient], message.as_bytes(policy=SMTP))
         return

@@ -13,10 +13,12 @@ import time
 from itertools import chain, islice
 from typing import Any
 
-from gatehouse.infra.server.dispatch import DispatchingWorker
+from gatehouse.infra.server.dispatch import LEAVING_SECONDS, DispatchingWorker
 
 # Whoever connects has something to say, and it is on its way.
 FIRST_BYTE_SECONDS = 1.0
+# An answer has reached its client by then, as a rule.
+MOMENT_SECONDS = 0.2
 _NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 
 
@@ -47,11 +49,15 @@ class RoomyWorker(DispatchingWorker):
         """Hang up on connections that have been idle for too long, or for longest."""
         excess = self.nr_conns + 1 - self.worker_connections
         if excess > 0:
-            # Who had a second to say something, and has not, goes before who has been served.
-            oldest = time.monotonic() - FIRST_BYTE_SECONDS + self.cfg.keepalive
-            silent = [conn for conn in self.pending_conns if conn.timeout < oldest]
-            leaving, kept = list(self.leaving_conns), list(self.keepalived_conns)
-            for conn in islice(chain(leaving, silent, kept), excess):
+            now = time.monotonic()
+            # Who was told good-bye has had a moment to go; who had a second to say something, and
+            # has not, goes before who is reading our last answer, and that one before the served.
+            leaving = list(self.leaving_conns)
+            late = [one for one in leaving if one.timeout < now + LEAVING_SECONDS - MOMENT_SECONDS]
+            oldest = now - FIRST_BYTE_SECONDS + self.cfg.keepalive
+            silent = [one for one in self.pending_conns if one.timeout < oldest]
+            order = chain(late, silent, leaving[len(late) :], list(self.keepalived_conns))
+            for conn in islice(order, excess):
                 conn.timeout = 0.0  # of the monotonic clock: over
             self.murder_pending()
         super().murder_keepalived(force=force)

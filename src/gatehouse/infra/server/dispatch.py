@@ -148,20 +148,21 @@ class DispatchingWorker(ThreadWorker):  # type: ignore[misc]
         """Close a connection that was leaving."""
         with self._keeping:
             self.leaving_conns.remove(conn)
-            self.poller.unregister(conn.sock)
+            with suppress(OSError, KeyError, ValueError):
+                self.poller.unregister(conn.sock)
         self.nr_conns -= 1
         conn.close()
 
     def _watch(self, conn: Any, among: "deque[Any]", heard: Callable[[Any, Any], None]) -> None:
         """Let the poller call `heard` when there is something to read.
 
-        Raises OSError, and has done nothing, where the system watches no more sockets.
+        Raises OSError where the system watches no more sockets; then nothing was done.
         """
         with self._keeping:
             among.append(conn)
             try:
                 self.poller.register(conn.sock, selectors.EVENT_READ, partial(heard, conn))
-            except OSError:
+            except BaseException:
                 among.remove(conn)
                 raise
 
@@ -174,8 +175,7 @@ class DispatchingWorker(ThreadWorker):  # type: ignore[misc]
 
     def _cap_keepalive(self, deadline: float) -> None:
         """Close connections without a request by a moment at the latest; threads may add some."""
-        kept, leaving = list(self.keepalived_conns), list(self.leaving_conns)
-        for conn in chain(kept, self.pending_conns, leaving):
+        for conn in chain(list(self.keepalived_conns), self.pending_conns):
             conn.timeout = min(conn.timeout, deadline)
 
 

@@ -33,8 +33,8 @@ from gatehouse.infra.storage.blobs import Blob, Patience, SignedUpload, StorageU
 
 PART = 2**20
 BACKGROUND_SECONDS = 20.0
-# The permission to create makes no second blob; the condition says so in HTTP's own words, and
-# also holds where the permission is looked at before the blob is made (the emulator).
+# The permission to create makes no second blob. The emulator looks at it before the blob is made,
+# so that of two at once both might be; the condition keeps those apart who send what they are told.
 ONCE = {"x-ms-blob-type": "BlockBlob", "If-None-Match": "*"}
 
 # It would write every request with its headers to the log.
