@@ -142,9 +142,7 @@ def purge_before(moment: datetime, *, state: State) -> int:
     count = 0
     while True:
         with db.unit():
-            done = db.session.execute(
-                delete(OutboxEntry.__table__).where(OutboxEntry.id.in_(old))  # type: ignore[arg-type]
-            )
+            done = db.session.execute(delete(entries).where(entries.c.id.in_(old)))
         count += (deleted := cast("CursorResult[Any]", done).rowcount)
         if deleted < BATCH:
             return count
