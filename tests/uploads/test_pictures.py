@@ -164,10 +164,10 @@ def test_exif_takes_no_time(media_type: str) -> None:
 )
 def test_no_picture_takes_long(data: bytes) -> None:
     data = data[:4] + (len(data) - 8).to_bytes(4, "little") + data[8:] if data[:1] == b"R" else data
-    began = time.perf_counter()
+    began = time.thread_time()
     with pytest.raises(Unreadable):
         cleaned(data)
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 1
     assert len(data) // 12 > MOST_PARTS
 
 

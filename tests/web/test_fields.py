@@ -64,10 +64,10 @@ def test_addresses_are_normalised(given: str, normalised: str) -> None:
 
 @pytest.mark.parametrize("given", BAD.values(), ids=BAD.keys())
 def test_r61_r88_r95_odd_addresses_are_refused_quickly(given: str) -> None:
-    start = time.perf_counter()
+    start = time.thread_time()
     with pytest.raises(ValidationError):
         EmailField().deserialize(given)
-    assert time.perf_counter() - start < 0.1
+    assert time.thread_time() - start < 0.1
 
 
 @pytest.mark.parametrize(
@@ -82,10 +82,10 @@ def test_r61_r88_r95_odd_addresses_are_refused_quickly(given: str) -> None:
     ],
 )
 def test_r88_pathological_names_are_refused_quickly(given: str) -> None:
-    start = time.perf_counter()
+    start = time.thread_time()
     with pytest.raises(ValidationError):
         Text(max=200).deserialize(given)
-    assert time.perf_counter() - start < 0.1
+    assert time.thread_time() - start < 0.1
 
 
 @pytest.mark.parametrize(
