@@ -1,4 +1,4 @@
-"""The threads of a worker: few at work, many in wait, and none forgotten."""
+"""The threads of a worker: one at work, many in wait, and none forgotten."""
 
 import threading
 import time
@@ -9,7 +9,6 @@ import pytest
 
 from gatehouse.infra import threads
 from gatehouse.infra.threads import (
-    AT_WORK,
     LONG_SECONDS,
     MOMENT_SECONDS,
     NEAR_SECONDS,
@@ -66,13 +65,13 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("patient")
-def test_few_are_at_work_and_everybody_comes_in_turn() -> None:
+def test_one_is_at_work_and_everybody_comes_in_turn() -> None:
     goes_on = threading.Event()
     with working() as work:
         work.add(*[goes_on.wait] * 50)
-        until(lambda: len(work.begun) == AT_WORK)
+        until(lambda: work.begun)
         time.sleep(0.05)
-        assert work.begun == list(range(AT_WORK))
+        assert work.begun == [0]
         goes_on.set()
         until(lambda: len(work.done) == 50)
     assert sorted(work.done) == list(range(50))
@@ -86,11 +85,11 @@ def test_a_crowd_of_one_kind_does_not_hold_up_the_other(is_crowd_new: bool) -> N
     with working() as work:
         work.add(*[goes_on.wait] * 50, are_newcomers=is_crowd_new)
         work.add(*[goes_on.wait] * 5, are_newcomers=not is_crowd_new)
-        until(lambda: len(work.begun) == AT_WORK)
+        until(lambda: work.begun)
         goes_on.set()
         until(lambda: len(work.done) == 55)
     few = [place for place, number in enumerate(work.begun) if number >= 50]
-    assert max(few) <= AT_WORK + 2 * 5
+    assert max(few) <= 1 + 2 * 5
 
 
 @pytest.mark.usefixtures("patient")
@@ -103,19 +102,18 @@ def test_who_rests_does_not_count_and_counts_again_afterwards() -> None:
         works.wait()
 
     with working() as work:
-        work.add(*[rests] * AT_WORK)
-        work.add(*[works.wait] * AT_WORK)
-        until(lambda: len(work.begun) == 2 * AT_WORK)
+        work.add(rests, works.wait)
+        until(lambda: len(work.begun) == 2)
         work.add(works.wait)
         goes_on.set()
         time.sleep(0.05)
-        assert len(work.begun) == 2 * AT_WORK
+        assert len(work.begun) == 2
         works.set()
-        until(lambda: len(work.done) == 2 * AT_WORK + 1)
+        until(lambda: len(work.done) == 3)
 
 
-def begun_while_all_ask(work: Work, asking: Asking, *, seconds: float) -> int:
-    """Let everybody at work wait for an answer, and return how many others come in meanwhile."""
+def begun_while_asking(work: Work, asking: Asking, *, seconds: float) -> int:
+    """Let the one at work wait for an answer, and return how many others come in meanwhile."""
     answered = threading.Event()
 
     def asks() -> None:
@@ -123,15 +121,15 @@ def begun_while_all_ask(work: Work, asking: Asking, *, seconds: float) -> int:
             answered.wait()
 
     before = len(work.begun)
-    work.add(*[asks] * AT_WORK)
-    until(lambda: len(work.begun) == before + AT_WORK)
+    work.add(asks)
+    until(lambda: len(work.begun) == before + 1)
     work.add(lambda: None)
     time.sleep(seconds)
     work.threads.hand_over()
     time.sleep(0.05)
-    others = len(work.begun) - before - AT_WORK
+    others = len(work.begun) - before - 1
     answered.set()
-    until(lambda: len(work.done) == len(work.begun) == before + AT_WORK + 1)
+    until(lambda: len(work.done) == len(work.begun) == before + 2)
     return others
 
 
@@ -139,9 +137,9 @@ def begun_while_all_ask(work: Work, asking: Asking, *, seconds: float) -> int:
 def test_others_come_in_at_once_while_a_far_server_is_asked() -> None:
     asking = Asking()
     with working() as work:
-        assert begun_while_all_ask(work, asking, seconds=0.0) == 1
+        assert begun_while_asking(work, asking, seconds=0.0) == 1
         asking.learn(2 * NEAR_SECONDS)
-        assert begun_while_all_ask(work, asking, seconds=0.0) == 1
+        assert begun_while_asking(work, asking, seconds=0.0) == 1
 
 
 @pytest.mark.usefixtures("patient")
@@ -151,8 +149,8 @@ def test_a_near_server_is_waited_for_and_only_for_a_moment(monkeypatch: pytest.M
     with working() as work:
         with monkeypatch.context() as patched:
             patched.setattr(threads, "MOMENT_SECONDS", ENOUGH_SECONDS)
-            assert begun_while_all_ask(work, asking, seconds=0.0) == 0
-        assert begun_while_all_ask(work, asking, seconds=2 * MOMENT_SECONDS) == 1
+            assert begun_while_asking(work, asking, seconds=0.0) == 0
+        assert begun_while_asking(work, asking, seconds=2 * MOMENT_SECONDS) == 1
 
 
 @pytest.mark.usefixtures("patient")
@@ -162,20 +160,20 @@ def test_a_server_that_was_near_and_is_slow_now_is_far() -> None:
     for _ in range(100):
         asking.learn(2 * NEAR_SECONDS)
     with working() as work:
-        assert begun_while_all_ask(work, asking, seconds=0.0) == 1
+        assert begun_while_asking(work, asking, seconds=0.0) == 1
 
 
 def test_who_takes_long_does_not_count() -> None:
     goes_on = threading.Event()
     with working() as work:
-        work.add(*[goes_on.wait] * (AT_WORK + 1))
+        work.add(goes_on.wait, goes_on.wait)
         assert work.threads.look_again_in(1.0) <= LONG_SECONDS
         time.sleep(2 * LONG_SECONDS)
         work.threads.hand_over()
-        until(lambda: len(work.begun) == AT_WORK + 1)
+        until(lambda: len(work.begun) == 2)
         assert work.threads.look_again_in(1.0) == 1.0
         goes_on.set()
-        until(lambda: len(work.done) == AT_WORK + 1)
+        until(lambda: len(work.done) == 2)
 
 
 def test_never_more_than_all_threads_are_taken() -> None:
@@ -205,20 +203,17 @@ def test_what_comes_again_while_it_is_served_is_served_again() -> None:
         served.append(item)
         if len(served) == 1:
             workers.add(item)
-            workers.hand_over()
-            until(lambda: len(served) == 2)
+            with resting:
+                until(lambda: len(served) == 2)
             comes_again.set()
         else:
             comes_again.wait()
 
     workers = Threads(10, serve)
     try:
-        for _ in range(AT_WORK):
-            served.clear()
-            comes_again.clear()
-            workers.add(serve)
-            workers.hand_over()
-            until(lambda: len(served) == 2 and comes_again.is_set())
+        workers.add(serve)
+        workers.hand_over()
+        until(lambda: len(served) == 2 and comes_again.is_set())
     finally:
         workers.shutdown()
 
@@ -227,10 +222,10 @@ def test_what_breaks_costs_no_thread() -> None:
     def breaks() -> None:
         raise ValueError("on purpose")
 
-    with working(most=AT_WORK) as work:
-        work.add(*[breaks] * 5 * AT_WORK)
-        work.add(*[lambda: None] * AT_WORK)
-        until(lambda: len(work.done) == AT_WORK)
+    with working(most=1) as work:
+        work.add(*[breaks] * 5)
+        work.add(lambda: None)
+        until(lambda: len(work.done) == 1)
 
 
 def test_a_machine_without_threads_to_give_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,8 @@
-"""The threads of a worker: many may wait, and few are at work at a time.
+"""The threads of a worker: many may wait, and one is at work at a time.
 
-Python lets one thread run at a time. When thirty have something to do, they spend as much time on
-taking turns as on their requests. So a request is taken up while fewer than `AT_WORK` threads are
-at work. Who waits for a hash or a server says so and does not count meanwhile; nor does who has
+Python lets one thread run at a time. When thirty have something to do, or only two, they spend as
+much time on taking turns as on their requests. So a request is taken up when no thread is at work.
+Who waits for a hash or a server says so and does not count meanwhile; nor does who has
 been at it for long, because that is waiting too (for a lock, for a client that reads slowly).
 
 A server that is near answers before another thread has woken up and got its turn. Who waits for
@@ -19,9 +19,8 @@ from typing import Any
 
 from gatehouse.infra.logs import logger
 
-AT_WORK = 2
 # Longer than what any request computes at a stretch.
-LONG_SECONDS = 0.02
+LONG_SECONDS = 0.01
 # Whose quickest answers take less than this is near, and usually has answered within a moment.
 NEAR_SECONDS = 0.0005
 MOMENT_SECONDS = 0.002
@@ -107,7 +106,7 @@ class Threads:
         if not self._is_anything_waiting() or len(self._taken) >= self._most:
             return False
         now = time.monotonic()
-        return sum(job.until > now for job in self._taken) < AT_WORK
+        return all(job.until <= now for job in self._taken)
 
     def _has_thread(self) -> bool:
         """Tell whether a thread is free for one more, and start one if none is."""
