@@ -63,9 +63,9 @@ def explaining() -> Iterator[list[int]]:
                 note(row[0])
         return execute(cursor, query, params, **options)
 
-    def read(connection: Any, statement: str, values: Any, **how: bool) -> Any:
+    def read(connection: Any, statement: str, values: Any, **how: Any) -> Any:
         asked = _EXPLAIN + statement
-        note(tuples(connection, asked, values, is_binary=False, is_prepared=False)[0][0])
+        note(tuples(connection, asked, values, result_format=0, is_prepared=False)[0][0])
         return tuples(connection, statement, values, **how)
 
     with (

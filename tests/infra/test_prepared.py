@@ -46,6 +46,25 @@ def test_values_come_as_the_columns_promise(infra_app: Flask) -> None:
     assert [list(row) for row in rows] == [[some_id, MOMENT, ["a", {"b": 1}], None]]
 
 
+def test_what_one_statement_was_asked_with_says_nothing_of_the_next(infra_app: Flask) -> None:
+    """A connection remembers how types are read and written, and no row, which may be a page."""
+    kinds: list[Any] = [db.UtcDateTime(), String(), JSON(), db.UtcDateTime()]
+    values = [MOMENT, "x", {"b": [1]}, MOMENT]
+    statements = [
+        db.Prepared(select(db.parameter("value", kind).label("value"), literal(str(place))))
+        for place, kind in enumerate(kinds)
+    ]
+    with infra_app.app_context():
+        for _ in range(3):
+            for place, (statement, value) in enumerate(zip(statements, values, strict=True)):
+                rows = db.reader.tuples(statement, {"value": value})
+                assert [tuple(row) for row in rows] == [(value, str(place))]
+        if not _is_sqlite(infra_app):
+            with closing(db.reader.engine.raw_connection()) as connection:
+                driver: Any = connection.dbapi_connection
+                assert driver._transformer.pgresult is None
+
+
 def test_a_parameter_may_stand_in_several_places(infra_app: Flask) -> None:
     parts = [select(NAME.label("name"), literal(place).label("place")) for place in (1, 2)]
     both = union_all(*parts).subquery()

@@ -120,7 +120,7 @@ def blueprint() -> Blueprint:
     @things.query(ThingQuery)
     @things.response(200)
     def list_things(query: dict[str, Any]) -> Any:
-        return query
+        return {name: query.pop(name) for name in list(query)}
 
     @things.get("/things/<uuid:user_id>")
     @access.self_or(ThingPermission.READ)

@@ -16,7 +16,7 @@ from uuid import UUID
 import jwt
 
 from gatehouse.core import clock
-from gatehouse.core.ids import new_id, parse_id
+from gatehouse.core.ids import new_id_text, parse_id
 from gatehouse.infra import keys
 from gatehouse.settings import settings
 
@@ -90,7 +90,7 @@ def issue(
         "aud": settings.audience,
         "sub": str(user_id),
         "sid": str(session_id),
-        "jti": str(new_id()),
+        "jti": new_id_text(),
         "iat": int(now.timestamp()),
         "exp": int((now + lifetime()).timestamp()),
         "type": "access",

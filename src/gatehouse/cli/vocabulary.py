@@ -3,7 +3,7 @@
 import click
 
 from gatehouse.core.events import Event
-from gatehouse.core.ids import new_id
+from gatehouse.core.ids import new_id_text
 from gatehouse.core.principal import Origin
 
 _ORIGIN = "gatehouse.cli.origin"
@@ -24,6 +24,6 @@ def origin() -> Origin:
     """Return where a command comes from; all it does shares one id."""
     meta = click.get_current_context().meta
     if _ORIGIN not in meta:
-        meta[_ORIGIN] = Origin(address="", user_agent="command line", request_id=str(new_id()))
+        meta[_ORIGIN] = Origin(address="", user_agent="command line", request_id=new_id_text())
     found: Origin = meta[_ORIGIN]
     return found

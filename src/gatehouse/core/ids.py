@@ -5,12 +5,18 @@ An id is a name and never a secret.
 
 from uuid import UUID
 
+import uuid_utils
 from uuid_utils.compat import uuid7
 
 
 def new_id() -> UUID:
     """Return a new UUIDv7 as a standard `uuid.UUID`."""
     return uuid7()
+
+
+def new_id_text() -> str:
+    """Return a new UUIDv7 as text, where nobody wants the object."""
+    return str(uuid_utils.uuid7())
 
 
 def parse_id(text: object) -> UUID | None:

@@ -15,7 +15,8 @@ __all__ = ["Secret", "Settings", "SettingsError", "settings"]
 
 
 def _present() -> Settings:
-    return cast(Settings, current_app.config["SETTINGS"])
+    found: Settings = current_app.config["SETTINGS"]
+    return found
 
 
 settings = cast(Settings, LocalProxy(_present))

@@ -13,7 +13,7 @@ strict parsing, and schemas made once.
 """
 
 from collections.abc import Callable
-from functools import wraps
+from functools import lru_cache, wraps
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -100,9 +100,14 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         """Pass the query parameters to the view, as `schema` reads them; unknown ones are 422."""
         loader = instance(schema)
 
+        # Most ask for the same few lists again and again; what is wrong is not remembered.
+        @lru_cache(maxsize=64)
+        def loaded(query: bytes) -> dict[str, Any]:
+            return dict(load(loader, parsing.parse_pairs(query)))
+
         def read() -> Any:
             g.query_is_read = True
-            return load(loader, parsing.parse_pairs(request.query_string))
+            return loaded(request.query_string).copy()
 
         return passing(read, {"in": QUERY, "required": False, "schema": schema}, None)
 

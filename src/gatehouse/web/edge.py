@@ -8,7 +8,7 @@ from werkzeug.http import parse_accept_header
 
 from gatehouse.infra import logs, metrics, overload
 from gatehouse.settings import Settings
-from gatehouse.web import body, errors, headers, hosts, json, proxies
+from gatehouse.web import body, errors, headers, hosts, json, lean, proxies
 from gatehouse.web.openapi import Api
 from gatehouse.web.refusals import (
     BodyTooLarge,
@@ -17,7 +17,6 @@ from gatehouse.web.refusals import (
     UnsupportedMediaType,
     UntrustedHost,
 )
-from gatehouse.web.rules import LateRule
 
 
 def install(app: Flask, settings: Settings) -> Api:
@@ -26,13 +25,11 @@ def install(app: Flask, settings: Settings) -> Api:
     Comes after the extensions that bring error handlers of their own.
     """
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    lean.make_lean(app)
     # Trailing slashes do not matter, and nothing ever redirects.
-    app.url_rule_class = LateRule
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.url_map.redirect_defaults = False
-    # Views and hooks are synchronous; Flask would look at each of them again at every request.
-    app.ensure_sync = lambda func: func  # type: ignore[method-assign]
     json.register(app)
     errors.register(app)
     headers.register(app, settings)
@@ -46,8 +43,8 @@ def install(app: Flask, settings: Settings) -> Api:
 def admit() -> None:
     """Refuse what no route wants to see, before the route is looked at."""
     environ = request.environ
-    g.request_id = environ[hosts.REQUEST_ID]
-    logs.bind_request(g.request_id)
+    g.request_id = request_id = environ[hosts.REQUEST_ID]
+    logs.bind_request(request_id)
     if hosts.IS_UNTRUSTED_HOST in environ:
         raise UntrustedHost
     length = environ.get("CONTENT_LENGTH")

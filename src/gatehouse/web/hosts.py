@@ -10,7 +10,7 @@ from functools import lru_cache
 from time import perf_counter
 from typing import Any
 
-from gatehouse.core.ids import new_id
+from gatehouse.core.ids import new_id_text
 from gatehouse.infra import metrics
 from gatehouse.settings import Settings
 from gatehouse.web import headers
@@ -70,7 +70,7 @@ class Edge:
 
 def request_id_of(given: str | None) -> str:
     """Return the id that the client or a proxy chose, if it is harmless, else a new one."""
-    return given if given is not None and _ID.fullmatch(given) else str(new_id())
+    return given if given is not None and _ID.fullmatch(given) else new_id_text()
 
 
 def host_check(trusted: Collection[str]) -> Callable[[str], bool]:

@@ -15,7 +15,7 @@ import psycopg
 from psycopg import generators
 from psycopg.abc import PQGen
 from psycopg.adapt import PyFormat, Transformer
-from psycopg.pq import ExecStatus, Format, TransactionStatus
+from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 from sqlalchemy import Connection, Engine, event, text
 
@@ -85,29 +85,33 @@ class PromptConnection(psycopg.Connection[Any]):
         # Names of prepared statements, by the statement and the types of its values.
         self._names: dict[tuple[str, tuple[int, ...]], bytes] = {}
         self._name_numbers = count()
+        # It remembers how values of each type are read and written.
+        self._transformer = Transformer(self)
 
     def tuples(
-        self, statement: str, values: Sequence[Any], *, is_binary: bool, is_prepared: bool
+        self, statement: str, values: Sequence[Any], *, result_format: int, is_prepared: bool
     ) -> list[tuple[Any, ...]]:
         """Return the rows of a statement whose values are called `$1`, `$2`, ...; autocommit only.
 
         What the driver's cursor does, without the cursor: it would look for the values in the
-        statement, and for itself in many places. `is_binary` lets values come as bytes.
+        statement, and for itself in many places. `result_format` is libpq's: 0 is text, 1 bytes.
         """
-        transformer = Transformer(self)
+        transformer = self._transformer
         sent = transformer.dump_sequence(values, [PyFormat.AUTO] * len(values))
         types, formats = transformer.types or (), transformer.formats
         try:
             if is_prepared and self.prepare_threshold is not None:
-                result = self._by_name(statement, sent, types, formats, Format(is_binary))
+                result = self._by_name(statement, sent, types, formats, result_format)
             else:
-                result = self._ask(statement, sent, types, formats, Format(is_binary))
+                result = self._ask(statement, sent, types, formats, result_format)
         except BaseException:
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                 self.close()  # its answer would be taken for that of the next question
             raise
         transformer.set_pgresult(result)
-        return transformer.load_rows(0, result.ntuples, tuple)
+        rows: list[tuple[Any, ...]] = transformer.load_rows(0, result.ntuples, tuple)
+        transformer.set_pgresult(None)  # else a page would wait here for the next question
+        return rows
 
     def _ask(self, statement: str, sent: Any, types: Any, *how: Any) -> PGresult:
         self.pgconn.send_query_params(statement.encode(), sent, types, *how)

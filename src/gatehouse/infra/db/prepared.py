@@ -124,8 +124,8 @@ class Prepared:
             if dialect.name == "sqlite"
             else partial(
                 _ask_postgresql,
-                # Ids and times are read faster as bytes than as text.
-                is_binary=all(map(_is_alike, types)),
+                # Ids and times are read faster as bytes (1) than as text (0).
+                result_format=int(all(map(_is_alike, types))),
                 is_prepared=not self._depends_on_values,
             ),
         )
@@ -139,7 +139,7 @@ def _ask_sqlite(connection: Any, text: str, values: Sequence[Any]) -> Sequence[S
 
 
 def _ask_postgresql(
-    connection: Any, text: str, values: Sequence[Any], **how: bool
+    connection: Any, text: str, values: Sequence[Any], **how: Any
 ) -> Sequence[Sequence[Any]]:
     rows: Sequence[Sequence[Any]] = connection.tuples(text, values, **how)
     return rows

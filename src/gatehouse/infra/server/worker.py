@@ -8,7 +8,7 @@ from typing import Any
 from gunicorn import util
 from gunicorn.http import wsgi
 
-from gatehouse.core.ids import new_id
+from gatehouse.core.ids import new_id_text
 from gatehouse.infra import metrics, overload
 from gatehouse.infra.server import responses
 from gatehouse.infra.server.connections import RoomyWorker
@@ -43,7 +43,7 @@ class Worker(RoomyWorker):
             # A connection that went over to WebSocket takes no other request.
             return bool(super().handle_request(req, conn)) and not _is_handed_over(conn)
         metrics.of(self.wsgi).count(overload.SHED)
-        problem = responses.problem(503, "overloaded", "Service Unavailable", str(new_id()))
+        problem = responses.problem(503, "overloaded", "Service Unavailable", new_id_text())
         util.write_nonblock(conn.sock, problem)
         return False
 
@@ -74,7 +74,7 @@ class Worker(RoomyWorker):
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
         """Answer what never reached the application, or what broke outside of it."""
         status, code, phrase = responses.refusal(exc)
-        request_id = str(new_id())
+        request_id = new_id_text()
         if status == 500:
             self.log.error("request_broken request_id=%s", request_id, exc_info=exc)
         else:
