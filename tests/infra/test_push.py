@@ -162,5 +162,5 @@ def test_f5_a_redis_that_hangs_costs_a_moment_now_and_then(
         with app.app_context():
             for _ in range(50):
                 push.publish(HELLO, to=EVERYONE)
-        assert time.monotonic() - began < 2.5
+        assert time.monotonic() - began < 1.5
         assert heard.qsize() == 50

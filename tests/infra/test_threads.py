@@ -94,20 +94,22 @@ def test_a_crowd_of_one_kind_does_not_hold_up_the_other(is_crowd_new: bool) -> N
 
 @pytest.mark.usefixtures("patient")
 def test_who_rests_does_not_count_and_counts_again_afterwards() -> None:
-    goes_on, works = threading.Event(), threading.Event()
+    goes_on, works, is_back = threading.Event(), threading.Event(), threading.Event()
 
     def rests() -> None:
         with resting:
             goes_on.wait()
+        is_back.set()
         works.wait()
 
     with working() as work:
-        work.add(rests, works.wait)
-        until(lambda: len(work.begun) == 2)
-        work.add(works.wait)
+        work.add(rests, lambda: None)
+        until(lambda: work.done == [1])
         goes_on.set()
+        is_back.wait()
+        work.add(lambda: None)
         time.sleep(0.05)
-        assert len(work.begun) == 2
+        assert work.begun == [0, 1]
         works.set()
         until(lambda: len(work.done) == 3)
 

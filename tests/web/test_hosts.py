@@ -97,6 +97,11 @@ def test_the_scheme_is_believed_to_proxies_only(
         ("api.example.org:8443:1", False),
         ("api.example.org, evil.example", False),
         ("127.0.0.1", False),
+        ("a..example.net", False),
+        (".example.net", False),
+        ("a.example.net..", False),
+        ("a" * 64 + ".example.net", False),
+        ("a" * 63 + ".example.net", True),
         ("", False),
     ],
 )

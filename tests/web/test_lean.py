@@ -1,13 +1,14 @@
-"""What Flask does without is not missed: routes, their URLs and sessions."""
+"""What Flask does without is not missed: routes are found, and their URLs written."""
 
 from unittest import mock
 
 import pytest
-from flask import Flask, session
+from flask import Flask, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 
 from gatehouse.web.lean import LateRule
+from tests.conftest import MakeApp
 
 VALUES = {"/": {}, "/a/<id>": {"id": "b c/ü"}, "/a/<int:n>/<path:rest>": {"n": 7, "rest": "x/y"}}
 VALUES["/b/<rule>"] = {"rule": "like the first parameter"}
@@ -66,10 +67,8 @@ def test_a_route_is_found_as_flask_finds_it(
         assert ours.allowed_methods() == usual.allowed_methods()
 
 
-def test_nobody_has_a_session(app: Flask) -> None:
-    with app.test_request_context("/health"):
-        assert not session
-        with pytest.raises(RuntimeError, match="session is unavailable"):
-            session["user"] = "ada"
-    answer = app.test_client().get("/health", headers={"Cookie": "session=e30.ZQ.abc"})
-    assert not {"Set-Cookie"} & set(answer.headers.keys())
+def test_a_url_begins_as_the_public_one(make_app: MakeApp) -> None:
+    """Whatever host a request names: what is written would be believed."""
+    app = make_app(PUBLIC_URL="https://accounts.example.org", TRUSTED_HOSTS="*")
+    with app.test_request_context("/health", headers={"Host": "evil.example"}):
+        assert url_for("health.health", _external=True) == "https://accounts.example.org/health"

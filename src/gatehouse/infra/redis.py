@@ -14,7 +14,7 @@ how it went, and has an answer of its own for the time without:
 import threading
 from collections.abc import Callable
 from time import monotonic
-from typing import cast
+from typing import Any, cast
 
 import redis
 from flask import Flask, current_app
@@ -22,6 +22,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from gatehouse.infra.logs import logger
+from gatehouse.infra.threads import Asking
 from gatehouse.settings import Settings
 
 ERRORS = (redis.RedisError, OSError)
@@ -138,4 +139,20 @@ def _client(url: str, *, threads: int) -> redis.Redis:
         # Spares a new connection two round trips that tell the server our version.
         driver_info=None,
     )
+    pool.connection_class = _announcing(pool.connection_class)
     return redis.Redis(connection_pool=pool)
+
+
+def _announcing(kind: Any) -> Any:
+    """Return a kind of connection that says when the present thread waits for an answer."""
+    asking = Asking()
+
+    class Announcing(kind):  # type: ignore[misc]
+        def read_response(self, *words: Any, **named: Any) -> Any:
+            began = monotonic()
+            with asking:
+                found = super().read_response(*words, **named)
+            asking.learn(monotonic() - began)
+            return found
+
+    return Announcing

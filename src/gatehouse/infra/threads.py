@@ -2,8 +2,8 @@
 
 Python lets one thread run at a time. When thirty have something to do, or only two, they spend as
 much time on taking turns as on their requests. So a request is taken up when no thread is at work.
-Who waits for a hash or a server says so and does not count meanwhile; nor does who has
-been at it for long, because that is waiting too (for a lock, for a client that reads slowly).
+Who waits for a hash, a server or a free connection says so and does not count meanwhile; nor does
+who has been at it for long, because that is waiting too (for a lock, the disk, a slow client).
 
 A server that is near answers before another thread has woken up and got its turn. Who waits for
 one of those still counts for a moment: letting others in meanwhile took longer than the wait.
@@ -19,7 +19,7 @@ from typing import Any
 
 from gatehouse.infra.logs import logger
 
-# Longer than what any request computes at a stretch.
+# Longer than what most requests compute at a stretch.
 LONG_SECONDS = 0.01
 # Whose quickest answers take less than this is near, and usually has answered within a moment.
 NEAR_SECONDS = 0.0005

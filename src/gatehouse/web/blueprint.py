@@ -100,7 +100,8 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         """Pass the query parameters to the view, as `schema` reads them; unknown ones are 422."""
         loader = instance(schema)
 
-        # Most ask for the same few lists again and again; what is wrong is not remembered.
+        # Most ask for the same few lists again and again. What a schema of parameters reads depends
+        # on nothing else, and nobody can change it (no list); what is wrong is not remembered.
         @lru_cache(maxsize=64)
         def loaded(query: bytes) -> dict[str, Any]:
             return dict(load(loader, parsing.parse_pairs(query)))

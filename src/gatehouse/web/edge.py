@@ -25,7 +25,7 @@ def install(app: Flask, settings: Settings) -> Api:
     Comes after the extensions that bring error handlers of their own.
     """
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    lean.make_lean(app)
+    lean.make_lean(app, public_url=settings.public_url)
     # Trailing slashes do not matter, and nothing ever redirects.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False

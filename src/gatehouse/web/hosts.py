@@ -19,7 +19,10 @@ from gatehouse.web.proxies import Proxies
 REQUEST_ID = "gatehouse.request_id"
 IS_UNTRUSTED_HOST = "gatehouse.is_untrusted_host"
 _ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
+# Labels as in RFC 1035, section 2.3.4, and underscores, which some networks use.
+_HOST = re.compile(
+    r"((?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?"
+)
 _ADDRESS = re.compile(r"(?:(?:[0-9.]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?)?")
 _PROBES = ("/health", "/ready", "/metrics")
 

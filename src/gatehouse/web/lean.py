@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask, Request
-from flask.sessions import NullSession, SessionInterface
 from werkzeug.routing import MapAdapter, Rule
 
 Built = tuple[str, str]
@@ -27,30 +27,21 @@ class LateRule(Rule):
         return build
 
 
-class NoSessions(SessionInterface):
-    """Flask's sessions are signed cookies, and nobody here sets one: one is everybody's, empty."""
-
-    _nobodys = NullSession()
-
-    def open_session(self, app: Flask, request: Request) -> NullSession:
-        """Return the session that takes nothing."""
-        return self._nobodys
-
-
-def make_lean(app: Flask) -> None:
-    """Leave out sessions, coroutines, and the host where a route is looked for."""
+def make_lean(app: Flask, *, public_url: str) -> None:
+    """Leave out coroutines, and the host where a route is looked for."""
     app.url_rule_class = LateRule
-    app.session_interface = NoSessions()
     # Views and hooks are synchronous; Flask would look at each of them again at every request.
     app.ensure_sync = lambda func: func  # type: ignore[method-assign]
-    usual = app.create_url_adapter
+    usual, public = app.create_url_adapter, urlsplit(public_url)
 
     def adapter(request: Request | None) -> MapAdapter | None:
-        """Return what finds a route; none depends on the host, which `web.hosts` looks at."""
+        """Return what finds a route; a URL that it would write begins as PUBLIC_URL.
+
+        No route depends on the host that a request names; `web.hosts` has looked at it.
+        """
         if request is None or "HTTP_UPGRADE" in request.environ:  # of a WebSocket, maybe
             return usual(request)
-        host = request.environ.get("HTTP_HOST", "")
-        where = host, request.root_path, "", request.scheme
+        where = public.netloc, request.root_path, "", public.scheme
         return MapAdapter(app.url_map, *where, request.path, request.method)
 
     app.create_url_adapter = adapter  # type: ignore[method-assign]

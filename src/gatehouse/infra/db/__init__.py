@@ -32,6 +32,7 @@ from gatehouse.infra.db.engines import (
     violated,
 )
 from gatehouse.infra.db.prepared import Prepared, parameter
+from gatehouse.infra.threads import resting
 from gatehouse.settings import Settings
 
 __all__ = [
@@ -118,6 +119,9 @@ def unit() -> Iterator[None]:
         raise RuntimeError("a unit of work is already open; it belongs to the edge that opened it")
     g.unit = []
     try:
+        if engines.is_busy(sqlalchemy.engine):
+            with resting:
+                session.connection()
         try:
             yield
         except Refusal as refusal:

@@ -124,6 +124,12 @@ def measure(app: Flask, *, writer: Engine) -> None:
     metrics.of(app).watch((IN_USE, SIZE), read)
 
 
+def is_busy(engine: Engine) -> bool:
+    """Tell whether all connections of the engine are in use, so that whoever wants one waits."""
+    pool = cast(QueuePool, engine.pool)  # another one after `dispose`
+    return pool.checkedout() >= pool.size()
+
+
 def is_sqlite() -> bool:
     """Tell whether the present application keeps its data in SQLite."""
     engine: Engine = current_app.extensions[EXTENSION]["reader"]

@@ -19,7 +19,7 @@ from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 from sqlalchemy import Connection, Engine, event, text
 
-from gatehouse.infra.threads import Asking
+from gatehouse.infra.threads import Asking, resting
 from gatehouse.settings import Settings
 
 # The server gives up first, as long as it can: then the connection stays good.
@@ -85,7 +85,8 @@ class PromptConnection(psycopg.Connection[Any]):
         # Names of prepared statements, by the statement and the types of its values.
         self._names: dict[tuple[str, tuple[int, ...]], bytes] = {}
         self._name_numbers = count()
-        # It remembers how values of each type are read and written.
+        # It remembers how values of each type are read and written: nobody may change the zone or
+        # the like of a connection after `_greet`.
         self._transformer = Transformer(self)
 
     def tuples(
@@ -109,9 +110,10 @@ class PromptConnection(psycopg.Connection[Any]):
                 self.close()  # its answer would be taken for that of the next question
             raise
         transformer.set_pgresult(result)
-        rows: list[tuple[Any, ...]] = transformer.load_rows(0, result.ntuples, tuple)
-        transformer.set_pgresult(None)  # else a page would wait here for the next question
-        return rows
+        try:
+            return transformer.load_rows(0, result.ntuples, tuple)
+        finally:
+            transformer.set_pgresult(None)  # else a page would wait here for the next question
 
     def _ask(self, statement: str, sent: Any, types: Any, *how: Any) -> PGresult:
         self.pgconn.send_query_params(statement.encode(), sent, types, *how)
@@ -183,7 +185,8 @@ def listen(engine: Engine, settings: Settings) -> None:
         return connection
 
     def connect(_dialect: Any, _record: Any, words: list[Any], named: dict[str, Any]) -> Any:
-        return door.open(lambda: opened(words, named))
+        with resting:
+            return door.open(lambda: opened(words, named))
 
     event.listen(engine, "do_connect", connect)
 

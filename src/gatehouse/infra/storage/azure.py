@@ -30,6 +30,7 @@ from gatehouse.core import clock
 from gatehouse.infra.logs import logger
 from gatehouse.infra.redis import Breaker
 from gatehouse.infra.storage.blobs import Blob, Patience, SignedUpload, StorageUnavailable, TooLarge
+from gatehouse.infra.threads import resting
 
 PART = 2**20
 BACKGROUND_SECONDS = 20.0
@@ -176,7 +177,8 @@ def _within(patience: Patience) -> dict[str, Any]:
 def _told() -> Iterator[None]:
     """Say what the storage says in words of this house; what is missing or there is left alone."""
     try:
-        yield
+        with resting:
+            yield
     except AzureError as error:
         if _code(error) in ("BlobNotFound", "BlobAlreadyExists"):
             raise
