@@ -42,7 +42,7 @@ def first_id(moment: datetime) -> UUID:
 
 def add(values: Mapping[str, Any]) -> None:
     """Write a fact into the present unit."""
-    db.session.execute(insert(events).values(id=id_at(values["occurred_at"]), **values))
+    db.session.execute(insert(events), {"id": id_at(values["occurred_at"]), **values})
 
 
 def raise_or_add(values: Mapping[str, Any], *, by: int) -> None:

@@ -20,6 +20,13 @@ from gatehouse.one_time.vocabulary import LIFETIMES, OneTimeTokenInvalid, Purpos
 from gatehouse.sessions import ACCOUNTS
 
 MAX_LENGTH = 256
+_LIVING = db.Prepared(
+    select(tokens.c.id).where(
+        tokens.c.id == db.parameter("id", db.Id()),
+        tokens.c.consumed_at.is_(None),
+        tokens.c.expires_at > db.parameter("now", db.UtcDateTime()),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +49,17 @@ def issue(
     if not is_first:
         _kill(purpose, user_id=user_id)
     token_id, now = new_id(), clock.now()
-    db.session.execute(
-        insert(tokens).values(
-            id=token_id,
-            purpose=purpose,
-            user_id=user_id,
-            address=address,
-            epoch=epoch,
-            digest=_digest(token(token_id, purpose)),
-            created_at=now,
-            expires_at=now + LIFETIMES[purpose],
-        )
-    )
+    made = {
+        "id": token_id,
+        "purpose": purpose,
+        "user_id": user_id,
+        "address": address,
+        "epoch": epoch,
+        "digest": _digest(token(token_id, purpose)),
+        "created_at": now,
+        "expires_at": now + LIFETIMES[purpose],
+    }
+    db.session.execute(insert(tokens), made)
     return token_id
 
 
@@ -65,12 +71,8 @@ def token(token_id: UUID, purpose: str) -> str:
 def resolve(named: Mapping[str, str]) -> str | None:
     """Return the token that a queued mail names by id and purpose; None once it is dead."""
     token_id = UUID(named["id"])
-    is_living = select(OneTimeToken.id).where(
-        OneTimeToken.id == token_id,
-        OneTimeToken.consumed_at.is_(None),
-        OneTimeToken.expires_at > clock.now(),
-    )
-    return None if db.reader.row(is_living) is None else token(token_id, named["purpose"])
+    living = db.reader.tuples(_LIVING, {"id": token_id, "now": clock.now()})
+    return token(token_id, named["purpose"]) if living else None
 
 
 def peek(text: str, *, purposes: Collection[Purpose]) -> Grant:

@@ -22,6 +22,7 @@ from gatehouse.users.rendering import PUBLIC_COLUMNS
 
 ROLE_NAMES = roles.names_column(users.c.id).label("role_names")
 SHOWN = (*PUBLIC_COLUMNS, ROLE_NAMES)
+_SHOWN_BY_ID = select(*SHOWN).where(users.c.id == db.parameter("id", db.Id()))
 _KEPT = (users.c.password_hash, users.c.session_epoch, users.c.deleted_at)
 _IS_LIVING: ColumnElement[bool] = users.c.deleted_at.is_(None)
 _TAKEN = {"uq_users_email_folded": EmailTaken, "uq_users_username_folded": UsernameTaken}
@@ -90,7 +91,7 @@ def locked(user_id: UUID, *, is_to_go: bool = False) -> Row[Any] | None:
 
 def shown(user_id: UUID) -> Row[Any]:
     """Return the shown columns of an account as the present unit has made it."""
-    return db.session.execute(select(*SHOWN).where(users.c.id == user_id)).one()
+    return db.session.execute(_SHOWN_BY_ID, {"id": user_id}).one()
 
 
 def is_open(user_id: UUID) -> bool:
@@ -112,8 +113,8 @@ def has_other_super_admin(user_id: UUID) -> bool:
 
 def add(values: Mapping[str, Any]) -> bool:
     """Insert an account; False, and nothing done, where its address or its name is taken."""
-    statement = db.upsert(users).values(**values).on_conflict_do_nothing()
-    return _first(statement.returning(users.c.id)) is not None
+    statement = db.upsert(users).on_conflict_do_nothing().returning(users.c.id)
+    return db.session.execute(statement, dict(values)).one_or_none() is not None
 
 
 def change(

@@ -22,8 +22,9 @@ from sqlalchemy import (
     Row,
     String,
     Table,
+    Update,
     case,
-    literal,
+    insert,
     select,
     text,
     update,
@@ -78,6 +79,11 @@ class OutboxEntry(db.Model):
 
 # What is asked before, during and after each piece of work goes past the ORM.
 entries = cast(Table, OutboxEntry.__table__)
+_MARK = update(entries).where(
+    entries.c.id == db.parameter("claimed", db.Id()),
+    entries.c.state == State.LEASED,
+    entries.c.leased_until == db.parameter("claimed_until", db.UtcDateTime()),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +100,7 @@ class Claim:
 
 def is_due(kinds: Iterable[str], *, entry_id: UUID | None = None) -> bool:
     """Tell whether a row of these kinds, or this one, wants to be performed; no transaction."""
-    values = {"now": clock.now()} | ({} if entry_id is None else {"id": entry_id})
+    values = {"now": clock.now()} | ({} if entry_id is None else {"one": entry_id})
     return bool(db.reader.tuples(_look(tuple(kinds), is_one=entry_id is not None), values))
 
 
@@ -116,39 +122,18 @@ def claim(leases: Mapping[str, timedelta], *, entry_id: UUID | None = None) -> C
 
     On PostgreSQL rows that others are claiming are passed over; on SQLite units follow each other.
     """
-    first = (
-        select(entries.c.id)
-        .where(*_due(leases, entry_id))
-        .order_by(entries.c.available_at)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    until = _until(leases)
-    row = db.session.execute(
-        update(entries)
-        .where(entries.c.id == first.scalar_subquery())
-        .values(
-            state=State.LEASED,
-            attempts=entries.c.attempts + 1,
-            leased_until=until,
-            available_at=until,
-        )
-        .returning(*(entries.c[one.name] for one in fields(Claim)))
-    ).first()
+    now = clock.now()
+    values: dict[str, Any] = {_until(lease): now + lease for lease in leases.values()}
+    values |= {"now": now} if entry_id is None else {"now": now, "one": entry_id}
+    statement = _claim(tuple(leases.items()), is_one=entry_id is not None)
+    row = db.session.execute(statement, values).first()
     return None if row is None else Claim(**row._mapping)
 
 
 def mark(claim: Claim, **values: Any) -> bool:
     """Say what became of a row; in a unit. False, and nothing written, if the lease is not ours."""
-    done = db.session.execute(
-        update(entries)
-        .where(
-            entries.c.id == claim.id,
-            entries.c.state == State.LEASED,
-            entries.c.leased_until == claim.leased_until,
-        )
-        .values(leased_until=None, **values)
-    )
+    which = {"claimed": claim.id, "claimed_until": claim.leased_until}
+    done = db.session.execute(_MARK, {**which, "leased_until": None, **values})
     return cast("CursorResult[Any]", done).rowcount == 1
 
 
@@ -161,39 +146,66 @@ def add(
     entry_id: UUID | None = None,
 ) -> UUID:
     """Write a row in the present unit and return its id."""
-    now = clock.now()
-    entry = OutboxEntry(
-        id=entry_id or new_id(),
-        kind=kind,
-        payload=payload,
-        user_id=user_id,
-        available_at=now + (delay or timedelta()),
-        created_at=now,
-    )
-    db.session.add(entry)
-    return entry.id
+    now, made_id = clock.now(), entry_id or new_id()
+    made = {
+        "id": made_id,
+        "kind": kind,
+        "payload": payload,
+        "user_id": user_id,
+        "available_at": now + (delay or timedelta()),
+        "created_at": now,
+    }
+    db.session.execute(insert(entries), made)
+    return made_id
 
 
-def _until(leases: Mapping[str, timedelta]) -> Any:
-    """Return the end of a lease that begins now, by the kind of the row."""
-    now = clock.now()
+def _until(lease: timedelta) -> str:
+    """Return the name of the parameter that says when a lease of this length ends."""
+    return f"until_{lease.total_seconds():.0f}"
+
+
+@lru_cache(maxsize=16)
+def _claim(leases: tuple[tuple[str, timedelta], ...], *, is_one: bool) -> Update:
+    """Return the statement of `claim`, built once for all who can perform the same kinds."""
     kinds: dict[timedelta, list[str]] = {}
-    for kind, lease in leases.items():
+    for kind, lease in leases:
         kinds.setdefault(lease, []).append(kind)
-    return case(
+    until = case(
         *(
-            (entries.c.kind.in_(some), literal(now + lease, db.UtcDateTime()))
+            (entries.c.kind.in_(some), db.parameter(_until(lease), db.UtcDateTime()))
             for lease, some in kinds.items()
         )
+    )
+    first = (
+        select(entries.c.id)
+        .where(*_asked([kind for kind, _ in leases], is_one=is_one))
+        .order_by(entries.c.available_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    return (
+        update(entries)
+        .where(entries.c.id == first.scalar_subquery())
+        .values(
+            state=State.LEASED,
+            attempts=entries.c.attempts + 1,
+            leased_until=until,
+            available_at=until,
+        )
+        .returning(*(entries.c[one.name] for one in fields(Claim)))
     )
 
 
 @lru_cache(maxsize=16)
 def _look(kinds: tuple[str, ...], *, is_one: bool) -> db.Prepared:
     """Return the question that is asked before and after each piece of work."""
-    entry_id = db.parameter("id", db.Id()) if is_one else None
-    due = _due(kinds, entry_id, now=db.parameter("now", db.UtcDateTime()))
-    return db.Prepared(select(entries.c.id).where(*due).limit(1))
+    return db.Prepared(select(entries.c.id).where(*_asked(kinds, is_one=is_one)).limit(1))
+
+
+def _asked(kinds: Iterable[str], *, is_one: bool) -> tuple[Any, ...]:
+    """Return what is due at the parameter `now`, where it is the one with the id `one`."""
+    entry_id = db.parameter("one", db.Id()) if is_one else None
+    return _due(kinds, entry_id, now=db.parameter("now", db.UtcDateTime()))
 
 
 def _due(kinds: Iterable[str], entry_id: Any, *, now: Any = None) -> tuple[Any, ...]:
