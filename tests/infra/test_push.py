@@ -136,7 +136,7 @@ def test_f4_without_redis_a_process_hears_itself_and_is_heard_again_later(
         with here.app_context():
             for _ in range(20):
                 push.publish(HELLO, to=EVERYONE)
-        assert time.monotonic() - began < 1.9
+        assert time.monotonic() - began < 1
         assert heard.qsize() == 20
         assert elsewhere.empty()
 
@@ -162,5 +162,5 @@ def test_f5_a_redis_that_hangs_costs_a_moment_now_and_then(
         with app.app_context():
             for _ in range(50):
                 push.publish(HELLO, to=EVERYONE)
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 1
         assert heard.qsize() == 50

@@ -87,7 +87,7 @@ def test_r85_a_large_body_is_refused_before_it_is_sent(live: Live) -> None:
     for length in (65_537, 2_000_000, 20_000_000, 2**31, 2**63, 10**40):
         start = time.monotonic()
         answer = exchange(live, post(("Content-Length", str(length))))
-        assert time.monotonic() - start < 5, "it waited for the body"
+        assert time.monotonic() - start < 1
         problem(answer, 413)
     fields = (("Content-Length", "20000000"), ("Expect", "100-continue"))
     answer = exchange(live, post(*fields), patience=1)
