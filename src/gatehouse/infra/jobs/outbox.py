@@ -110,16 +110,14 @@ def due(kinds: Iterable[str], *, limit: int) -> Sequence[Row[Any]]:
     A moment's grace leaves out what was written just now, whose message is on its way.
     """
     columns = select(entries.c.id, entries.c.kind)
-    is_left = entries.c.available_at <= clock.now() - GRACE
-    statement = columns.where(*_due(kinds, None), is_left).order_by(entries.c.available_at)
-    return db.reader.rows(statement.limit(limit))
+    statement = columns.where(*_due(kinds)).order_by(entries.c.available_at).limit(limit)
+    return db.reader.rows(statement, {"now": clock.now() - GRACE})
 
 
 def claim(leases: Mapping[str, timedelta], *, entry_id: UUID | None = None) -> Claim | None:
     """Lease the row that is due for longest, or the one with this id, or return None; in a unit.
 
     `leases` names the kinds that the caller can perform, and how long it keeps a row of each.
-
     On PostgreSQL rows that others are claiming are passed over; on SQLite units follow each other.
     """
     now = clock.now()
@@ -178,7 +176,7 @@ def _claim(leases: tuple[tuple[str, timedelta], ...], *, is_one: bool) -> Update
     )
     first = (
         select(entries.c.id)
-        .where(*_asked([kind for kind, _ in leases], is_one=is_one))
+        .where(*_due([kind for kind, _ in leases], is_one=is_one))
         .order_by(entries.c.available_at)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -199,16 +197,11 @@ def _claim(leases: tuple[tuple[str, timedelta], ...], *, is_one: bool) -> Update
 @lru_cache(maxsize=16)
 def _look(kinds: tuple[str, ...], *, is_one: bool) -> db.Prepared:
     """Return the question that is asked before and after each piece of work."""
-    return db.Prepared(select(entries.c.id).where(*_asked(kinds, is_one=is_one)).limit(1))
+    return db.Prepared(select(entries.c.id).where(*_due(kinds, is_one=is_one)).limit(1))
 
 
-def _asked(kinds: Iterable[str], *, is_one: bool) -> tuple[Any, ...]:
-    """Return what is due at the parameter `now`, where it is the one with the id `one`."""
-    entry_id = db.parameter("one", db.Id()) if is_one else None
-    return _due(kinds, entry_id, now=db.parameter("now", db.UtcDateTime()))
-
-
-def _due(kinds: Iterable[str], entry_id: Any, *, now: Any = None) -> tuple[Any, ...]:
-    moment = clock.now() if now is None else now
-    due = IS_OPEN, entries.c.available_at <= moment, entries.c.kind.in_(kinds)
-    return due if entry_id is None else (entries.c.id == entry_id, *due)
+def _due(kinds: Iterable[str], *, is_one: bool = False) -> tuple[Any, ...]:
+    """Return the conditions of what is due at the parameter `now`, or is and has the id `one`."""
+    now = db.parameter("now", db.UtcDateTime())
+    due = IS_OPEN, entries.c.available_at <= now, entries.c.kind.in_(kinds)
+    return (entries.c.id == db.parameter("one", db.Id()), *due) if is_one else due
