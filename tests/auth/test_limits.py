@@ -84,3 +84,25 @@ def test_f15_a_full_hash_queue_refuses_before_anything_is_asked_or_counted(
             person.post("/auth/reauthenticate", body).expect(503, "hash_queue_full")
         assert (cost.queries, cost.commits) == (1, 0), "more than the look at the session"
     person.post("/auth/reauthenticate", body).expect(200)
+
+
+@pytest.mark.settings(HASH_THREADS="1", THREADS="14")
+def test_f15_of_log_ins_that_come_at_once_one_is_prepared_while_a_hash_runs(
+    app: Flask, client: Api, counted: Counted
+) -> None:
+    """The others wait for their turn, and leave the database to those who are served."""
+    person = client.sign_up()
+    pool, gate = app.extensions[hashing.EXTENSION].pool, threading.Event()
+    with ThreadPoolExecutor(7) as others, ExitStack() as stack, counted() as cost:
+        stack.callback(gate.set)
+        others.submit(pool.run, gate.wait)
+        coming = [others.submit(client.at().try_log_in, person.email) for _ in range(6)]
+        limit = time.monotonic() + 10
+        while not (pool.pending == 7 and cost.commits):
+            assert time.monotonic() < limit
+            time.sleep(0.001)
+        time.sleep(0.2)
+        assert cost.commits == 1, "more than one guess was counted long before it is judged"
+        gate.set()
+        for one in coming:
+            one.result(20).expect(200)

@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -85,6 +86,84 @@ def test_the_queue_is_bounded_in_time() -> None:
         tested.run(lambda: None)
     assert caught.value.headers["Retry-After"] == "9"
     gate.let_through()
+
+
+class Crowd:
+    """Callers who come at once, and who of them has begun with what comes before the hash."""
+
+    def __init__(self, tested: HashPool, callers: int) -> None:
+        self.begun = 0
+        self.ready = threading.Event()
+        self._pool, self._lock = tested, threading.Lock()
+        self._callers = ThreadPoolExecutor(callers)
+        before = tested.pending
+        self._coming = [self._callers.submit(self._come) for _ in range(callers)]
+        wait_until(lambda: tested.pending == before + callers)
+
+    def _come(self) -> None:
+        with self._pool.place():
+            with self._lock:
+                self.begun += 1
+            assert self.ready.wait(10)
+            self._pool.run(lambda: None)
+
+    def go_home(self) -> None:
+        self.ready.set()
+        for one in self._coming:
+            one.result(10)
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    limit = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < limit
+        time.sleep(0.001)
+
+
+def test_of_a_crowd_one_begins_while_a_hash_runs() -> None:
+    """F15: what a log-in asks of the database waits until its hash is near."""
+    tested = pool(most=20)
+    gate = Gate(tested, 1)
+    crowd = Crowd(tested, 6)
+    wait_until(lambda: crowd.begun > 0)
+    crowd.ready.set()  # it waits for the thread now, which is taken
+    time.sleep(0.2)
+    assert crowd.begun == 1
+    gate.let_through()
+    crowd.go_home()
+    assert (crowd.begun, tested.pending) == (6, 0)
+
+
+def test_who_leaves_without_a_hash_lets_the_next_begin() -> None:
+    tested = pool(most=20)
+    gate = Gate(tested, 1)
+    with tested.place():
+        crowd = Crowd(tested, 1)
+        time.sleep(0.1)
+        assert crowd.begun == 0
+    wait_until(lambda: crowd.begun == 1)
+    gate.let_through()
+    crowd.go_home()
+
+
+def test_where_it_takes_long_to_get_ready_others_begin_meanwhile() -> None:
+    """F2: a slow database does not make the threads wait for one caller after the other."""
+    tested = pool(most=20)
+    crowd = Crowd(tested, 4)
+    wait_until(lambda: crowd.begun == 4)
+    crowd.go_home()
+
+
+def test_a_place_within_a_place_is_the_same() -> None:
+    tested = pool(most=1)
+    with tested.place(), tested.place():
+        assert tested.pending == 1
+        assert [tested.run(lambda: 1), tested.run(lambda: 2)] == [1, 2]
+        with pytest.raises(HashQueueFull):
+            ThreadPoolExecutor(1).submit(tested.expect_room).result(10)
+    assert tested.pending == 0
+    with tested.place():
+        pass
 
 
 def test_one_caller_is_served_however_slow_the_work() -> None:

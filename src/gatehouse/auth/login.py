@@ -32,13 +32,13 @@ class Tokens:
 
 
 @metrics.outcome_of(LOGINS)
+@hashing.place()
 def log_in(name: str, password: str, *, origin: Origin) -> Tokens:
     """Open a session for the person with this e-mail or username.
 
     Raises InvalidCredentials alike for unknown, wrong and inactive, GuessingThrottled,
     RateLimited, HashQueueFull, PasswordChangeRequired and what the second factor asks for.
     """
-    hashing.expect_room()
     now, place = clock.now(), bucket(origin.address)
     # Also the counter of a name that nobody has knows it by this form: a spelling that is the
     # same address for an account, and another name for none, would tell which there is.

@@ -5,7 +5,8 @@ the cores and give way to everything else, so that a herd of log-ins slows log-i
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeVar, cast
@@ -18,16 +19,16 @@ from passlib.utils.binary import bcrypt64
 from gatehouse.core.passwords import MAX_LOGIN_LENGTH
 from gatehouse.core.text import has_surrogates
 from gatehouse.infra import metrics
-from gatehouse.infra.hashing.pool import HashPool, HashQueueFull, Result
+from gatehouse.infra.hashing.pool import HashPool, HashQueueFull
 from gatehouse.settings import Settings
 
 __all__ = [
     "HashQueueFull",
     "Verified",
-    "expect_room",
     "hash_now",
     "hash_password",
     "init_app",
+    "place",
     "room_first",
     "verify_password",
 ]
@@ -135,20 +136,28 @@ def init_app(app: Flask, settings: Settings) -> None:
     metrics.of(app).watch((QUEUE,), lambda: [metrics.Reading(QUEUE, pool.pending)])
 
 
-def expect_room() -> None:
-    """Raise `HashQueueFull` if too much work is waiting now: ask before work of your own.
+@contextmanager
+def place() -> Iterator[None]:
+    """Hold a place in the queue of hashes, from one's turn on: ask before work of your own.
 
-    Of a herd most are refused, and what a refusal costs is taken from those who are served.
+    Of a crowd that comes at once each begins when a hash is about to be free for it. Raises
+    `HashQueueFull` at once if too much work is waiting. Within a place it is the same place.
     """
-    _counted(_present().pool.expect_room)
+    with _counted(), _present().pool.place():
+        yield
 
 
 def room_first(view: View) -> View:
-    """Let a route do nothing, not even count an address, while too much work is waiting."""
+    """Let a route do nothing, not even count an address, while too much work is waiting.
+
+    Of a herd most are refused, and what a refusal costs is taken from those who are served. It
+    takes no place: whoever is refused by a limit afterwards does not wait for a turn.
+    """
 
     @wraps(view)
     def refusing(*args: Any, **kwargs: Any) -> Any:
-        expect_room()
+        with _counted():
+            _present().pool.expect_room()
         return view(*args, **kwargs)
 
     return cast(View, refusing)
@@ -157,7 +166,8 @@ def room_first(view: View) -> View:
 def hash_password(password: str) -> str:
     """Return a new hash; raises `HashQueueFull` when too much work is waiting."""
     hashing = _present()
-    return _counted(lambda: hashing.pool.run(lambda: hashing.hasher.hash(password)))
+    with place():
+        return hashing.pool.run(lambda: hashing.hasher.hash(password))
 
 
 def verify_password(password: str, stored: str | None) -> Verified:
@@ -167,7 +177,8 @@ def verify_password(password: str, stored: str | None) -> Verified:
     Raises `HashQueueFull` when too much work is waiting.
     """
     hashing = _present()
-    return _counted(lambda: hashing.pool.run(lambda: hashing.hasher.verify(password, stored)))
+    with place():
+        return hashing.pool.run(lambda: hashing.hasher.verify(password, stored))
 
 
 def hash_now(password: str) -> str:
@@ -175,9 +186,10 @@ def hash_now(password: str) -> str:
     return _present().hasher.hash(password)
 
 
-def _counted(work: Callable[[], Result]) -> Result:
+@contextmanager
+def _counted() -> Iterator[None]:
     try:
-        return work()
+        yield
     except HashQueueFull:
         metrics.count(REFUSED)
         raise

@@ -3,9 +3,10 @@
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from math import ceil
 from time import monotonic
 from typing import TypeVar
@@ -19,6 +20,8 @@ Result = TypeVar("Result")
 # while a process starts beside them, and the queue behind them is refused.
 _NICE = 5
 _WEIGHT = 0.2  # of the newest measurement in the moving estimate
+# Whoever has not come to their hash by then waits for something else.
+SLOW_SECONDS = 0.05
 
 
 class HashQueueFull(Unavailable):
@@ -32,8 +35,23 @@ class HashQueueFull(Unavailable):
     remedy = "Wait for `Retry-After`."
 
 
+@dataclass(slots=True)
+class _Place:
+    """A place in the queue. It lies ahead of the threads from its turn until its hash begins."""
+
+    is_ahead: bool = False
+
+
+class _Here(threading.local):
+    place: _Place | None = None
+
+
 class HashPool:
     """Runs functions in low-priority threads and refuses what would wait too long.
+
+    Who wants one takes a place in the queue before work of their own, and begins with that when
+    the threads are about to need it. Of a crowd that comes at once, all would else look into the
+    database at once, only to wait for seconds then.
 
     `threads` 0 shares the cores among the `workers` processes. The threads start with the first
     function, in the process that calls it: a parent may fork before.
@@ -52,47 +70,95 @@ class HashPool:
         self._most = max(most_waiting, 1)
         self._queue_seconds = queue_seconds
         self._estimate = first_estimate_seconds
-        self._pending = 0
-        self._lock = threading.Lock()
-        self._executor: ThreadPoolExecutor | None = None
-        self._process = 0
+        self._here = _Here()
+        self._changed = threading.Condition()
+        self._line = threading.Lock()
+        self._begin()
 
     @property
     def pending(self) -> int:
-        """How many functions of this process run or wait."""
+        """How many of this process hold a place."""
         return self._pending
 
     def expect_room(self) -> None:
-        """Raise `HashQueueFull` if `run` would now."""
-        with self._lock:
-            self._start()
+        """Raise `HashQueueFull` if there is no place."""
+        with self._changed:
+            self._begin_in_child()
             self._refuse_excess()
 
-    def run(self, function: Callable[[], Result]) -> Result:
-        """Return what `function` returns, or raise `HashQueueFull` at once."""
-        with self._lock:
-            executor = self._admit()
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold a place in the queue, from one's turn on; raises `HashQueueFull` at once.
+
+        Within a place it is the same place.
+        """
+        if self._here.place is not None:
+            yield
+            return
+        with self._changed:
+            self._begin_in_child()
+            self._refuse_excess()
+            self._pending += 1
+        place = _Place()
         try:
-            with resting:
-                return executor.submit(self._timed, function).result()
+            self._wait_for_turn(place)
+            self._here.place = place
+            yield
         finally:
-            with self._lock:
+            self._here.place = None
+            with self._changed:
                 self._pending -= 1
+                self._settle(place)
 
-    def _admit(self) -> ThreadPoolExecutor:
-        executor = self._start()
-        self._refuse_excess()
-        self._pending += 1
-        return executor
+    def run(self, function: Callable[[], Result]) -> Result:
+        """Return what `function` returns; takes a place for it if the caller has none."""
+        with self.place(), resting:
+            return self._executor.submit(self._timed, function, self._here.place).result()
 
-    def _start(self) -> ThreadPoolExecutor:
-        if self._executor is None or self._process != os.getpid():
-            # After a fork the parent's threads are not here, nor is the work that they had.
-            self._process, self._pending = os.getpid(), 0
-            self._executor = ThreadPoolExecutor(
-                self.threads, thread_name_prefix="hash", initializer=_lower_priority
-            )
-        return self._executor
+    def _begin(self) -> None:
+        self._process = os.getpid()
+        self._pending = self._ahead = self._running = 0
+        self._begun_at = 0.0
+        self._executor = ThreadPoolExecutor(
+            self.threads, thread_name_prefix="hash", initializer=_lower_priority
+        )
+
+    def _begin_in_child(self) -> None:
+        """Begin anew after a fork: the parent's threads are not here, nor is what they had."""
+        if self._process != os.getpid():
+            self._begin()
+
+    def _wait_for_turn(self, place: _Place) -> None:
+        with self._changed:
+            if not self._line.locked() and self._is_turn():
+                self._take_turn(place)
+                return
+        with resting, self._line, self._changed:  # one waits for its turn, the others for that one
+            while not self._is_turn():
+                self._changed.wait(SLOW_SECONDS)
+            self._take_turn(place)
+
+    def _take_turn(self, place: _Place) -> None:
+        self._ahead += 1
+        self._begun_at = monotonic()
+        place.is_ahead = True
+
+    def _is_turn(self) -> bool:
+        """Tell whether the threads are about to run out of work.
+
+        Where what comes before a hash is slow, as with a slow database, others have to begin
+        before that one is ready.
+        """
+        if self._ahead < self.threads:
+            return True
+        return self._running < self.threads and monotonic() - self._begun_at > SLOW_SECONDS
+
+    def _settle(self, place: _Place | None) -> None:
+        """Let the next begin, once this one no longer lies ahead."""
+        if place is not None and place.is_ahead:
+            place.is_ahead = False
+            self._ahead -= 1
+            self._changed.notify()
 
     def _refuse_excess(self) -> None:
         ahead_seconds = self._pending * self._estimate / self.threads
@@ -100,13 +166,17 @@ class HashPool:
         if self._pending >= self._most or (is_waiting and ahead_seconds > self._queue_seconds):
             raise HashQueueFull(retry_after_seconds=max(1, ceil(ahead_seconds)))
 
-    def _timed(self, function: Callable[[], Result]) -> Result:
+    def _timed(self, function: Callable[[], Result], place: _Place | None) -> Result:
+        with self._changed:
+            self._running += 1
+            self._settle(place)
         began = monotonic()
         try:
             return function()
         finally:
             taken = monotonic() - began
-            with self._lock:
+            with self._changed:
+                self._running -= 1
                 self._estimate += _WEIGHT * (taken - self._estimate)
 
 
