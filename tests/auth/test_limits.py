@@ -3,8 +3,10 @@
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
+from itertools import islice
 
 import pytest
 from flask import Flask
@@ -14,6 +16,7 @@ from gatehouse.infra import hashing
 from tests.support.api import PASSWORD, Api
 from tests.support.counting import Cost
 from tests.support.facts import Facts
+from tests.support.race import statuses
 from tests.users import records
 
 Counted = Callable[[], AbstractContextManager[Cost]]
@@ -91,12 +94,12 @@ def test_f15_of_log_ins_that_come_at_once_one_is_prepared_while_a_hash_runs(
     app: Flask, client: Api, counted: Counted
 ) -> None:
     """The others wait for their turn, and leave the database to those who are served."""
-    person = client.sign_up()
+    people = [client.sign_up() for _ in range(6)]
     pool, gate = app.extensions[hashing.EXTENSION].pool, threading.Event()
     with ThreadPoolExecutor(7) as others, ExitStack() as stack, counted() as cost:
         stack.callback(gate.set)
         others.submit(pool.run, gate.wait)
-        coming = [others.submit(client.at().try_log_in, person.email) for _ in range(6)]
+        coming = [others.submit(client.at().try_log_in, person.email) for person in people]
         limit = time.monotonic() + 10
         while not (pool.pending == 7 and cost.commits):
             assert time.monotonic() < limit
@@ -106,3 +109,20 @@ def test_f15_of_log_ins_that_come_at_once_one_is_prepared_while_a_hash_runs(
         gate.set()
         for one in coming:
             one.result(20).expect(200)
+
+
+@pytest.mark.settings(HASH_THREADS="1", THREADS="40")
+def test_r52_guesses_at_one_name_are_refused_before_a_hash_is_free(app: Flask, client: Api) -> None:
+    """Ten are judged; the others hear so at once, and take no place from anybody."""
+    person = client.sign_up()
+    pool, gate = app.extensions[hashing.EXTENSION].pool, threading.Event()
+    with ThreadPoolExecutor(26) as others, ExitStack() as stack:
+        stack.callback(gate.set)
+        others.submit(pool.run, gate.wait)
+        guess = partial(client.at().try_log_in, person.email, "a wrong Password of tests")
+        guesses = [others.submit(guess) for _ in range(25)]
+        early = list(islice(as_completed(guesses, 20), 15))
+        assert statuses([one.result() for one in early]) == {429: 15}
+        assert pool.pending == 11
+        gate.set()
+        assert statuses([one.result(20) for one in guesses]) == {401: 10, 429: 15}

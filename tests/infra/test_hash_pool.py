@@ -154,6 +154,45 @@ def test_where_it_takes_long_to_get_ready_others_begin_meanwhile() -> None:
     crowd.go_home()
 
 
+def test_of_those_with_one_name_one_waits() -> None:
+    """C9: what guesses ask of the throttle does not wait for a hash; what others ask does."""
+    tested = pool(most=3)
+    gate = Gate(tested, 1)
+    with tested.place("one"), ThreadPoolExecutor(1) as other:
+        assert other.submit(place_of, tested, "one").result(10) == 2
+        waiting = other.submit(place_of, tested, "another")
+        wait_until(lambda: tested.pending == 3)
+        with ThreadPoolExecutor(1) as third, pytest.raises(HashQueueFull):
+            third.submit(place_of, tested, "one").result(10)
+        time.sleep(0.1)
+        assert not waiting.done()
+        gate.open.set()
+        tested.run(lambda: None)
+        waiting.result(10)
+    gate.let_through()
+
+
+def test_a_name_is_free_again_with_its_place() -> None:
+    tested = pool()
+    place_of(tested, "one")
+    gate = Gate(tested, 1)
+    with tested.place("two"), ThreadPoolExecutor(1) as other:
+        waiting = other.submit(place_of, tested, "one")
+        wait_until(lambda: tested.pending == 3)
+        time.sleep(0.1)
+        assert not waiting.done()
+        gate.open.set()
+        tested.run(lambda: None)
+        waiting.result(10)
+    gate.let_through()
+
+
+def place_of(tested: HashPool, name: str) -> int:
+    """Take a place, and return how many have one then."""
+    with tested.place(name):
+        return tested.pending
+
+
 def test_a_place_within_a_place_is_the_same() -> None:
     tested = pool(most=1)
     with tested.place(), tested.place():

@@ -32,36 +32,17 @@ class Tokens:
 
 
 @metrics.outcome_of(LOGINS)
-@hashing.place()
 def log_in(name: str, password: str, *, origin: Origin) -> Tokens:
     """Open a session for the person with this e-mail or username.
 
     Raises InvalidCredentials alike for unknown, wrong and inactive, GuessingThrottled,
     RateLimited, HashQueueFull, PasswordChangeRequired and what the second factor asks for.
     """
-    now, place = clock.now(), bucket(origin.address)
     # Also the counter of a name that nobody has knows it by this form: a spelling that is the
     # same address for an account, and another name for none, would tell which there is.
     folded = users.fold_login_name(name)
-    account = repository.candidate(folded, place=place, now=now)
-    is_known_place = account is not None and account.is_known_place
-    if not is_known_place:
-        limits.test(LOGIN_FAILURES, place)
-    candidate = guessing.Candidate(
-        folded,
-        account.id if account else None,
-        account.password_hash if account else None,
-        is_known_place,
-    )
-    judgement = guessing.judge(candidate, password, origin=origin)
-    if account is None or not judgement.is_right or not account.is_active:
-        _record_failure(judgement, origin=origin)
-        raise InvalidCredentials
-    try:
-        return _open(account, judgement, origin=origin)
-    except IntegrityError:
-        # Erased while its password was judged, so that no session can refer to it.
-        raise InvalidCredentials from None
+    with hashing.place(folded):
+        return _log_in(folded, password, origin=origin)
 
 
 def refresh(token: str, *, origin: Origin) -> Tokens:
@@ -116,6 +97,29 @@ def tokens_of(session: Session) -> Tokens:
         refresh_token=sessions.refresh_tokens.encode(session),
         expires_in=_expires_in(),
     )
+
+
+def _log_in(folded: str, password: str, *, origin: Origin) -> Tokens:
+    place = bucket(origin.address)
+    account = repository.candidate(folded, place=place, now=clock.now())
+    is_known_place = account is not None and account.is_known_place
+    if not is_known_place:
+        limits.test(LOGIN_FAILURES, place)
+    candidate = guessing.Candidate(
+        folded,
+        account.id if account else None,
+        account.password_hash if account else None,
+        is_known_place,
+    )
+    judgement = guessing.judge(candidate, password, origin=origin)
+    if account is None or not judgement.is_right or not account.is_active:
+        _record_failure(judgement, origin=origin)
+        raise InvalidCredentials
+    try:
+        return _open(account, judgement, origin=origin)
+    except IntegrityError:
+        # Erased while its password was judged, so that no session can refer to it.
+        raise InvalidCredentials from None
 
 
 def _open(account: Any, judgement: guessing.Judgement, *, origin: Origin) -> Tokens:

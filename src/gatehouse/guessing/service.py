@@ -12,6 +12,7 @@ from uuid import UUID
 
 from gatehouse import audit
 from gatehouse.core import clock
+from gatehouse.core.errors import Refusal
 from gatehouse.core.network import bucket
 from gatehouse.core.principal import Origin
 from gatehouse.guessing import repository
@@ -51,10 +52,9 @@ class Verified:
 
 
 def judge(candidate: Candidate, password: str, *, origin: Origin) -> Judgement:
-    """Count the guess, then verify it; raises GuessingThrottled.
+    """Count the guess, then verify it; raises GuessingThrottled or HashQueueFull.
 
-    Exactly one verification of like cost is made, whoever the candidate is. Opens a unit. Call it
-    in a place of the hash queue: a guess that was counted and could not be judged would be lost.
+    Exactly one verification of like cost is made, whoever the candidate is. Opens a unit.
     """
     key = _key(candidate, origin)
     try:
@@ -64,7 +64,13 @@ def judge(candidate: Candidate, password: str, *, origin: Origin) -> Judgement:
         metrics.count(LOCKS)
         audit.record_throttled(GuessingEvent.THROTTLED, subject_id=candidate.user_id, origin=origin)
         raise
-    verified = hashing.verify_password(password, candidate.password_hash)
+    try:
+        verified = hashing.verify_password(password, candidate.password_hash)
+    except Refusal:
+        # The queue was full, so nothing was judged and nothing may be counted.
+        with db.unit():
+            repository.refund(key)
+        raise
     is_right = verified.ok and candidate.user_id is not None
     return Judgement(candidate, key, is_right, failures - 1, verified.new_hash)
 
@@ -96,17 +102,17 @@ def clear(user_id: UUID) -> None:
     repository.clear([_account_key(user_id), *(_place_key(user_id, place) for place in places)])
 
 
-@hashing.place()
 def check_current_password(user_id: UUID, password: str, *, origin: Origin) -> Verified:
     """Verify the password of a known person, by the same counter as log-in.
 
     Raises WrongPassword, GuessingThrottled or HashQueueFull. Opens units: call it outside of one.
     """
-    row = repository.account(user_id, bucket(origin.address), clock.now())
-    if row is None:
-        raise WrongPassword
-    candidate = Candidate(str(user_id), user_id, row.password_hash, row.is_known_place)
-    judgement = judge(candidate, password, origin=origin)
+    with hashing.place(str(user_id)):
+        row = repository.account(user_id, bucket(origin.address), clock.now())
+        if row is None:
+            raise WrongPassword
+        candidate = Candidate(str(user_id), user_id, row.password_hash, row.is_known_place)
+        judgement = judge(candidate, password, origin=origin)
     if not judgement.is_right:
         raise WrongPassword
     with db.unit():

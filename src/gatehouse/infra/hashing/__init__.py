@@ -137,13 +137,13 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 @contextmanager
-def place() -> Iterator[None]:
+def place(name: str | None = None) -> Iterator[None]:
     """Hold a place in the queue of hashes, from one's turn on: ask before work of your own.
 
-    Of a crowd that comes at once each begins when a hash is about to be free for it. Raises
-    `HashQueueFull` at once if too much work is waiting. Within a place it is the same place.
+    Of a crowd that comes at once each begins when a hash is about to be free for it; of those with
+    one name one waits so. Raises `HashQueueFull` at once if too much work is waiting.
     """
-    with _counted(), _present().pool.place():
+    with _counted(), _present().pool.place(name):
         yield
 
 

@@ -51,7 +51,8 @@ class HashPool:
 
     Who wants one takes a place in the queue before work of their own, and begins with that when
     the threads are about to need it. Of a crowd that comes at once, all would else look into the
-    database at once, only to wait for seconds then.
+    database at once, only to wait for seconds then. Of a crowd with one name only one waits: what
+    the others guess is counted at once, and most of them are told that it was too often.
 
     `threads` 0 shares the cores among the `workers` processes. The threads start with the first
     function, in the process that calls it: a parent may fork before.
@@ -87,10 +88,11 @@ class HashPool:
             self._refuse_excess()
 
     @contextmanager
-    def place(self) -> Iterator[None]:
+    def place(self, name: str | None = None) -> Iterator[None]:
         """Hold a place in the queue, from one's turn on; raises `HashQueueFull` at once.
 
-        Within a place it is the same place.
+        Within a place it is the same place. While another holds one with the same `name` it is
+        none, and nobody waits: who comes to a hash nevertheless takes a place for that.
         """
         if self._here.place is not None:
             yield
@@ -98,8 +100,10 @@ class HashPool:
         with self._changed:
             self._begin_in_child()
             self._refuse_excess()
-            self._pending += 1
-        place = _Place()
+            place = None if name in self._names else self._new_place(name)
+        if place is None:
+            yield
+            return
         try:
             self._wait_for_turn(place)
             self._here.place = place
@@ -108,6 +112,7 @@ class HashPool:
             self._here.place = None
             with self._changed:
                 self._pending -= 1
+                self._names.discard(name)
                 self._settle(place)
 
     def run(self, function: Callable[[], Result]) -> Result:
@@ -118,6 +123,7 @@ class HashPool:
     def _begin(self) -> None:
         self._process = os.getpid()
         self._pending = self._ahead = self._running = 0
+        self._names: set[str | None] = set()  # of those who hold a place
         self._begun_at = 0.0
         self._executor = ThreadPoolExecutor(
             self.threads, thread_name_prefix="hash", initializer=_lower_priority
@@ -127,6 +133,12 @@ class HashPool:
         """Begin anew after a fork: the parent's threads are not here, nor is what they had."""
         if self._process != os.getpid():
             self._begin()
+
+    def _new_place(self, name: str | None) -> _Place:
+        self._pending += 1
+        if name is not None:
+            self._names.add(name)
+        return _Place()
 
     def _wait_for_turn(self, place: _Place) -> None:
         with self._changed:
