@@ -3,10 +3,13 @@
 An id is a name and never a secret.
 """
 
+import re
 from uuid import UUID
 
 import uuid_utils
 from uuid_utils.compat import uuid7
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 def new_id() -> UUID:
@@ -28,3 +31,8 @@ def parse_id(text: object) -> UUID | None:
     except ValueError:
         return None
     return value if str(value) == text else None
+
+
+def request_id_of(given: str | None) -> str:
+    """Return the id that the client or a proxy chose, if it is harmless, else a new one."""
+    return given if given is not None and _REQUEST_ID.fullmatch(given) else new_id_text()

@@ -10,7 +10,7 @@ from functools import lru_cache
 from time import perf_counter
 from typing import Any
 
-from gatehouse.core.ids import new_id_text
+from gatehouse.core.ids import request_id_of
 from gatehouse.infra import metrics
 from gatehouse.settings import Settings
 from gatehouse.web import headers
@@ -18,7 +18,6 @@ from gatehouse.web.proxies import Proxies
 
 REQUEST_ID = "gatehouse.request_id"
 IS_UNTRUSTED_HOST = "gatehouse.is_untrusted_host"
-_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 # Labels as in RFC 1035, section 2.3.4, and underscores, which some networks use.
 _HOST = re.compile(
     r"((?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?"
@@ -58,7 +57,9 @@ class Edge:
         def start(status: str, fields: headers.HeaderList, exc_info: Any = None) -> Any:
             fields.append((headers.REQUEST_ID, request_id))
             headers.complete(fields, environ, varies=self._varies)
-            self._metrics.answered(environ, status, perf_counter() - begun)
+            rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
+            route, seconds = rule and rule.rule, perf_counter() - begun
+            self._metrics.answered(environ["REQUEST_METHOD"], route, status, seconds)
             return start_response(status, fields, exc_info)
 
         return self._app(environ, start)
@@ -69,11 +70,6 @@ class Edge:
             return True
         # Load balancers and container runtimes probe by address or without any name.
         return environ["PATH_INFO"] in _PROBES and _ADDRESS.fullmatch(host) is not None
-
-
-def request_id_of(given: str | None) -> str:
-    """Return the id that the client or a proxy chose, if it is harmless, else a new one."""
-    return given if given is not None and _ID.fullmatch(given) else new_id_text()
 
 
 def host_check(trusted: Collection[str]) -> Callable[[str], bool]:

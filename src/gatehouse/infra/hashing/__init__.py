@@ -23,12 +23,15 @@ from gatehouse.infra.hashing.pool import HashPool, HashQueueFull
 from gatehouse.settings import Settings
 
 __all__ = [
+    "REFUSED",
     "HashQueueFull",
     "Verified",
     "hash_now",
     "hash_password",
     "init_app",
+    "needs_room",
     "place",
+    "refusal",
     "room_first",
     "verify_password",
 ]
@@ -160,7 +163,22 @@ def room_first(view: View) -> View:
             _present().pool.expect_room()
         return view(*args, **kwargs)
 
+    refusing._needs_room = True  # type: ignore[attr-defined]
     return cast(View, refusing)
+
+
+def needs_room(view: Callable[..., Any]) -> bool:
+    """Tell whether a route is marked by `room_first`."""
+    return getattr(view, "_needs_room", False)
+
+
+def refusal(app: Flask) -> HashQueueFull | None:
+    """Return what `room_first` would raise now; it is not counted."""
+    try:
+        app.extensions[EXTENSION].pool.expect_room()
+    except HashQueueFull as found:
+        return found
+    return None
 
 
 def hash_password(password: str) -> str:

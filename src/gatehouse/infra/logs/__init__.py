@@ -155,16 +155,20 @@ def install_request_log(app: Flask, settings: Settings) -> None:
         app.after_request(_finished)
 
 
+def note_answer(method: str, route: str | None, status: int, **more: Any) -> None:
+    """Log the line that every answer has; name the request here if its thread does not serve it."""
+    logger.info("request_finished", method=method, route=route, status=status, **more)
+
+
 def _finished(response: Response) -> Response:
     bound = _request.get()
     principal = g.get("principal")
     rule = request.url_rule
-    logger.info(
-        "request_finished",
-        method=request.method,
+    note_answer(
+        request.method,
         # The rule and never the path: a path may hold what a stranger chose.
-        route=None if rule is None else rule.rule,
-        status=response.status_code,
+        None if rule is None else rule.rule,
+        response.status_code,
         ms=None if bound is None else round((perf_counter() - bound[1]) * 1000, 1),
         user_id=None if principal is None else str(principal.user_id),
     )

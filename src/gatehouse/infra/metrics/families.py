@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class NullMetrics:
     def count(self, counter: Counter, *labels: str) -> None:
         """Count one."""
 
-    def answered(self, environ: dict[str, Any], status: str, seconds: float) -> None:
+    def answered(self, method: str, route: str | None, status: str, seconds: float) -> None:
         """Count one answer to a request, by its route, and how long it took."""
 
     def sample(self) -> None:

@@ -84,15 +84,9 @@ class Metrics(NullMetrics):
         """Count one."""
         self._child(counter, labels).inc()
 
-    def answered(self, environ: dict[str, Any], status: str, seconds: float) -> None:
+    def answered(self, method: str, route: str | None, status: str, seconds: float) -> None:
         """Count one answer to a request, by its route, and how long it took."""
-        rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
-        method = environ["REQUEST_METHOD"]
-        key = (
-            method if method in METHODS else OTHER,
-            UNKNOWN if rule is None else rule.rule,
-            status[:3],
-        )
+        key = method if method in METHODS else OTHER, route or UNKNOWN, status[:3]
         found = self._answers.get(key)
         if found is None:
             found = self._child(REQUESTS, key), self._child(DURATION, key[:2])

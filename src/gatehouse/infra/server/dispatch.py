@@ -65,7 +65,7 @@ class DispatchingWorker(ThreadWorker):  # type: ignore[misc]
         A newcomer who has said nothing yet needs no thread (gunicorn gives it one for 5 seconds),
         nor does who has hung up.
         """
-        said = _said(conn)
+        said = peek(conn)
         if said is None and not conn.initialized:
             self._await_first_byte(conn)
             return
@@ -179,14 +179,14 @@ class DispatchingWorker(ThreadWorker):  # type: ignore[misc]
             conn.timeout = min(conn.timeout, deadline)
 
 
-def _said(conn: Any) -> bytes | None:
-    """Return the first byte that waits to be read, b"" at the end, None where there is nothing."""
+def peek(conn: Any, most: int = 1) -> bytes | None:
+    """Return the first bytes that wait to be read, b"" at the end, None where there is nothing."""
     if conn.initialized and (before := conn.parser.unreader.buf.getvalue()):
         return bytes(before[:1])  # came with the request before
     if isinstance(conn.sock, ssl.SSLSocket):
         return b"?"  # nobody knows before it is decrypted
     try:
-        return conn.sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)  # type: ignore[no-any-return]
+        return conn.sock.recv(most, socket.MSG_PEEK | socket.MSG_DONTWAIT)  # type: ignore[no-any-return]
     except BlockingIOError:
         return None
     except OSError:  # it broke

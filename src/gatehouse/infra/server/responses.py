@@ -7,6 +7,7 @@ answers by itself, in HTML. Here it is told in the shape of all other errors (RF
 import json
 import ssl
 from functools import lru_cache
+from http import HTTPStatus
 
 from gunicorn import util
 from gunicorn.http import errors, wsgi
@@ -70,24 +71,26 @@ def _date(second: int) -> str:
 
 
 def refusal(error: Exception) -> tuple[int, str, str]:
-    """Return status, code and phrase of the answer to what has gone wrong."""
-    _, status, code, phrase = next(row for row in _REFUSALS if isinstance(error, row[0]))
-    return status, code, phrase
+    """Return status, code and title of the answer to what has gone wrong."""
+    _, status, code, title = next(row for row in _REFUSALS if isinstance(error, row[0]))
+    return status, code, title
 
 
-def problem(status: int, code: str, phrase: str, request_id: str) -> bytes:
+def problem(
+    status: int, code: str, title: str, request_id: str, *, retry_after: str = "1"
+) -> bytes:
     """Return a whole answer, after which the connection is closed."""
     document = {
         "type": f"/problems/{code}",
-        "title": phrase,
+        "title": title,
         "status": status,
-        "detail": f"{phrase}.",
+        "detail": f"{title}.",
         "instance": request_id,
         "code": code,
     }
     body = json.dumps(document, separators=(",", ":"))
     lines = [
-        f"HTTP/1.1 {status} {phrase}",
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
         "Connection: close",
         "Content-Type: application/problem+json",
         f"Content-Length: {len(body)}",
@@ -96,5 +99,5 @@ def problem(status: int, code: str, phrase: str, request_id: str) -> bytes:
         f"X-Request-ID: {request_id}",
     ]
     if status == 503:
-        lines.append("Retry-After: 1")
+        lines.append(f"Retry-After: {retry_after}")
     return "\r\n".join([*lines, "", body]).encode("ascii")

@@ -3,6 +3,7 @@
 import select
 import signal
 import socket
+from contextlib import suppress
 from typing import Any
 
 from gunicorn import util
@@ -12,6 +13,8 @@ from gatehouse.core.ids import new_id_text
 from gatehouse.infra import metrics, overload
 from gatehouse.infra.server import responses
 from gatehouse.infra.server.connections import RoomyWorker
+from gatehouse.infra.server.dispatch import peek
+from gatehouse.infra.server.door import SEEN_BYTES, Door
 from gatehouse.settings import Settings
 
 # Asks nothing of anybody and tells that this process lives: answered however late it is.
@@ -32,6 +35,21 @@ class Worker(RoomyWorker):
         super().load_wsgi()
         settings: Settings = self.wsgi.config["SETTINGS"]
         self.queue_timeout_seconds = settings.queue_timeout_seconds
+        self.door = Door(self.wsgi)
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Hand a request to the threads, unless it is refused at the door."""
+        if self._is_refused_at_door(conn):
+            self._hang_up(conn)
+        else:
+            super().enqueue_req(conn)
+
+    def _serve(self, conn: Any) -> None:
+        """Serve a request, in a thread, unless it is refused by now."""
+        if self._is_refused_at_door(conn):
+            self.method_queue.defer(self._hang_up, conn)
+        else:
+            super()._serve(conn)
 
     def handle_request(self, req: Any, conn: Any) -> bool:
         """Serve a request; one that waited too long is refused at once.
@@ -46,6 +64,22 @@ class Worker(RoomyWorker):
         problem = responses.problem(503, "overloaded", "Service Unavailable", new_id_text())
         util.write_nonblock(conn.sock, problem)
         return False
+
+    def _is_refused_at_door(self, conn: Any) -> bool:
+        """Answer what is refused before it is read, and tell whether that was so."""
+        refusal = self.door.refusal()
+        said = peek(conn, SEEN_BYTES) if refusal else None
+        answer = self.door.answer(said, refusal) if said and refusal else None
+        if not said or not answer:
+            return False
+        with suppress(OSError):  # it has gone
+            conn.sock.recv(len(said))  # what is left unread would reset the connection
+            conn.sock.send(answer, socket.MSG_DONTWAIT)
+        return True
+
+    def _hang_up(self, conn: Any) -> None:
+        self.nr_conns -= 1
+        conn.close()
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Open or close the door; a stopping worker lets in who waits there, then removes it.
@@ -73,7 +107,7 @@ class Worker(RoomyWorker):
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
         """Answer what never reached the application, or what broke outside of it."""
-        status, code, phrase = responses.refusal(exc)
+        status, code, title = responses.refusal(exc)
         request_id = new_id_text()
         if status == 500:
             self.log.error("request_broken request_id=%s", request_id, exc_info=exc)
@@ -81,7 +115,7 @@ class Worker(RoomyWorker):
             # The class alone: its text holds what a stranger sent.
             self.log.info("request_refused status=%d reason=%s", status, type(exc).__name__)
         try:
-            util.write_nonblock(client, responses.problem(status, code, phrase, request_id))
+            util.write_nonblock(client, responses.problem(status, code, title, request_id))
         except OSError:
             self.log.debug("the client did not wait for its answer")
 
