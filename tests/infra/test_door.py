@@ -1,6 +1,8 @@
 """F15: while the queue of hashes is full, log-ins are refused before they are read."""
 
+import inspect
 import json
+import logging
 import socket
 import sys
 import threading
@@ -8,13 +10,17 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
 
+from gatehouse.auth import routes
+from gatehouse.core.errors import Unavailable
 from gatehouse.infra import hashing
 from gatehouse.infra.hashing import HashQueueFull
 from gatehouse.infra.server.door import SEEN_BYTES, Door
+from gatehouse.infra.server.worker import Worker
 from tests.infra.test_server import children, connect, raw, rest
 from tests.support.api import Api
 from tests.support.databases import Sqlite
@@ -97,6 +103,7 @@ def test_r93_an_id_that_is_not_harmless_is_replaced(app: Flask, given: bytes) ->
 LET_IN = {
     "from a page, which CORS has to let see it": request(b"Origin: https://example.com"),
     "the same, written otherwise": request(b"oRIGIN :https://example.com"),
+    "compressed": request(b"Content-Encoding: gzip"),
     "chunked": request(b"Transfer-Encoding: chunked"),
     "who waits for 100": request(b"Expect: 100-continue"),
     "who wants another protocol": request(b"Upgrade: h2c"),
@@ -111,6 +118,9 @@ LET_IN = {
     "another method": request(line=f"GET {LOG_IN} HTTP/1.1"),
     "another path": request(line="POST /api/v1/users HTTP/1.1"),
     "a path with a query": request(line=f"POST {LOG_IN}?a=b HTTP/1.1"),
+    "a bare line feed": request(b"A: b\nX-Request-ID: chosen"),
+    "a bare carriage return": request(b"A: b\rc"),
+    "NUL": request(b"A: b\0c"),
     "no HTTP": b"GARBAGE\r\n\r\n",
     "nothing": b"",
 }
@@ -123,14 +133,42 @@ def test_whoever_is_not_plainly_refused_is_let_in(app: Flask, said: bytes) -> No
     assert door.answer(said, FULL) is None
 
 
-class Occupied:
-    """A server of one worker that has been at a log-in since a moment, and has room for no other.
+@pytest.mark.parametrize("name", [b"X-Request-ID", b"Content-Length", b"Origin", b"A"])
+@pytest.mark.parametrize("filling", [b" ", b"\t", b"\r", b"\n", b"\r\n", b"0", b"\r\norigin "])
+def test_no_request_keeps_the_door_busy(app: Flask, name: bytes, filling: bytes) -> None:
+    """A pattern that tries every way to divide blanks would take a minute for these."""
+    door, space = Door(app), SEEN_BYTES - len(request())
+    value = filling * (space // len(filling))
+    began = time.monotonic()
+    for end in (b"", b"\n", b"\r", b"x"):
+        door.answer(request(name + b":" + value + end), FULL)
+    assert time.monotonic() - began < 0.5
 
-    A hash takes a second or more.
-    """
+
+def test_the_door_stands_before_log_in_alone(app: Flask) -> None:
+    """A mark under another guard would pass that guard by: this one is the outermost."""
+    assert set(Door(app)._watched) == {b"POST /api/v1/auth/login HTTP/1.1"}
+    source = inspect.getsource(routes)
+    assert source.count('@blueprint.post("/login")\n@hashing.room_first\n') == 1
+    assert source.count("room_first") == 1
+
+
+def test_a_door_that_fails_lets_in(app: Flask) -> None:
+    class Broken(Door):
+        def refusal(self) -> Unavailable | None:
+            raise OSError("no room for a metric")
+
+    worker = Worker.__new__(Worker)
+    worker.cfg, worker.log = SimpleNamespace(is_ssl=False), logging.getLogger("test")
+    worker.door = Broken(app)
+    assert not worker._refuse_at_door(None)
+
+
+class Occupied:
+    """A server of one worker that is at a log-in, for seconds, and has room for no other."""
 
     def __init__(self, servers: Servers, stack: ExitStack, **variables: str) -> None:
-        slow = {"BCRYPT_ROUNDS": "15", "HASH_THREADS": "1", "THREADS": "2", **ON, **variables}
+        slow = {"BCRYPT_ROUNDS": "16", "HASH_THREADS": "1", "THREADS": "2", **ON, **variables}
         self.server: Live = servers.start(Sqlite.name, stack, **slow)
         self.first = stack.enter_context(connect(self.server))
 

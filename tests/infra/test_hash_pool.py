@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 
 import pytest
 
@@ -152,6 +153,27 @@ def test_where_it_takes_long_to_get_ready_others_begin_meanwhile() -> None:
     crowd = Crowd(tested, 4)
     wait_until(lambda: crowd.begun == 4)
     crowd.go_home()
+
+
+def test_nobody_is_overtaken_for_long() -> None:
+    """Whoever comes while others wait stands behind them."""
+    tested = pool(threads=4, most=99)
+    coming, turning = count(), count()
+    late: list[int] = []
+
+    def come_again_and_again() -> None:
+        for _ in range(20):
+            came = next(coming)
+            with tested.place():
+                late.append(next(turning) - came)
+                time.sleep(0.001)
+                tested.run(lambda: time.sleep(0.01))
+
+    with ThreadPoolExecutor(30) as crowd:
+        for one in [crowd.submit(come_again_and_again) for _ in range(30)]:
+            one.result(30)
+    # A thread may be slow to say that its turn has come, but not by many turns.
+    assert max(late) < 15
 
 
 def test_of_those_with_one_name_one_waits() -> None:

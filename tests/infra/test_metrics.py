@@ -6,6 +6,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -17,7 +19,7 @@ from sqlalchemy import text
 from werkzeug.test import EnvironBuilder
 
 from gatehouse import create_app
-from gatehouse.infra import db, jobs, metrics
+from gatehouse.infra import db, hashing, jobs, metrics
 from gatehouse.infra.metrics import asked
 from gatehouse.settings import Settings
 from tests.servers.server import ROOT
@@ -120,6 +122,32 @@ def test_log_ins_are_counted_by_outcome_and_locks_and_limits(client: Api) -> Non
     assert rise(before, found, "gatehouse_limits_hit_total", limit="sign_up") == 1
     assert found.total("gatehouse_hash_queue") == 0
     assert found.total("gatehouse_hash_refused_total") == 0
+
+
+@pytest.mark.settings(THREADS="4", **ON)
+def test_a_hash_that_is_refused_is_counted_once(app: Flask, client: Api) -> None:
+    """Also where a guess goes on beside another of its name, and comes to a queue that is full."""
+    pool = app.extensions[hashing.EXTENSION].pool
+    there, go, gate = threading.Event(), threading.Event(), threading.Event()
+
+    def guess() -> None:
+        with app.app_context(), hashing.queued("one"):
+            there.set()
+            assert go.wait(10)
+            hashing.verify_password("a wrong Password", None)
+
+    with pool.place("one"), ThreadPoolExecutor(2) as others, ExitStack() as stack:
+        stack.callback(gate.set)
+        guessing = others.submit(guess)
+        assert there.wait(10)
+        others.submit(pool.run, partial(gate.wait, 10))
+        while pool.pending != 2:
+            time.sleep(0.001)
+        before = scrape(client)
+        go.set()
+        with pytest.raises(hashing.HashQueueFull):
+            guessing.result(10)
+    assert rise(before, scrape(client), "gatehouse_hash_refused_total") == 1
 
 
 @measured

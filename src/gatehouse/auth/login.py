@@ -41,8 +41,16 @@ def log_in(name: str, password: str, *, origin: Origin) -> Tokens:
     # Also the counter of a name that nobody has knows it by this form: a spelling that is the
     # same address for an account, and another name for none, would tell which there is.
     folded = users.fold_login_name(name)
-    with hashing.place(folded):
-        return _log_in(folded, password, origin=origin)
+    with hashing.queued(folded):
+        account, judgement = _judge(folded, password, origin=origin)
+    if account is None or not judgement.is_right or not account.is_active:
+        _record_failure(judgement, origin=origin)
+        raise InvalidCredentials
+    try:
+        return _open(account, judgement, origin=origin)
+    except IntegrityError:
+        # Erased while its password was judged, so that no session can refer to it.
+        raise InvalidCredentials from None
 
 
 def refresh(token: str, *, origin: Origin) -> Tokens:
@@ -99,7 +107,7 @@ def tokens_of(session: Session) -> Tokens:
     )
 
 
-def _log_in(folded: str, password: str, *, origin: Origin) -> Tokens:
+def _judge(folded: str, password: str, *, origin: Origin) -> tuple[Any, guessing.Judgement]:
     place = bucket(origin.address)
     account = repository.candidate(folded, place=place, now=clock.now())
     is_known_place = account is not None and account.is_known_place
@@ -111,15 +119,7 @@ def _log_in(folded: str, password: str, *, origin: Origin) -> Tokens:
         account.password_hash if account else None,
         is_known_place,
     )
-    judgement = guessing.judge(candidate, password, origin=origin)
-    if account is None or not judgement.is_right or not account.is_active:
-        _record_failure(judgement, origin=origin)
-        raise InvalidCredentials
-    try:
-        return _open(account, judgement, origin=origin)
-    except IntegrityError:
-        # Erased while its password was judged, so that no session can refer to it.
-        raise InvalidCredentials from None
+    return account, guessing.judge(candidate, password, origin=origin)
 
 
 def _open(account: Any, judgement: guessing.Judgement, *, origin: Origin) -> Tokens:

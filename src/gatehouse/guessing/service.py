@@ -107,7 +107,7 @@ def check_current_password(user_id: UUID, password: str, *, origin: Origin) -> V
 
     Raises WrongPassword, GuessingThrottled or HashQueueFull. Opens units: call it outside of one.
     """
-    with hashing.place(str(user_id)):
+    with hashing.queued(str(user_id)):
         row = repository.account(user_id, bucket(origin.address), clock.now())
         if row is None:
             raise WrongPassword

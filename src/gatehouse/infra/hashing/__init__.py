@@ -6,7 +6,7 @@ the cores and give way to everything else, so that a herd of log-ins slows log-i
 
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeVar, cast
@@ -30,7 +30,7 @@ __all__ = [
     "hash_password",
     "init_app",
     "needs_room",
-    "place",
+    "queued",
     "refusal",
     "room_first",
     "verify_password",
@@ -140,13 +140,16 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 @contextmanager
-def place(name: str | None = None) -> Iterator[None]:
-    """Hold a place in the queue of hashes, from one's turn on: ask before work of your own.
+def queued(name: str | None = None) -> Iterator[None]:
+    """Wait in the queue of hashes before work of your own that leads to a hash.
 
-    Of a crowd that comes at once each begins when a hash is about to be free for it; of those with
-    one name one waits so. Raises `HashQueueFull` at once if too much work is waiting.
+    Of a crowd that comes at once each begins when a thread is about to be free for its hash. One
+    of a `name` waits; others of that name go on meanwhile, and wait at their hash. Raises
+    `HashQueueFull` at once if too much work is waiting.
     """
-    with _counted(), _present().pool.place(name):
+    with ExitStack() as stack:
+        with _counted():
+            stack.enter_context(_present().pool.place(name))
         yield
 
 
@@ -184,7 +187,7 @@ def refusal(app: Flask) -> HashQueueFull | None:
 def hash_password(password: str) -> str:
     """Return a new hash; raises `HashQueueFull` when too much work is waiting."""
     hashing = _present()
-    with place():
+    with queued():
         return hashing.pool.run(lambda: hashing.hasher.hash(password))
 
 
@@ -195,7 +198,7 @@ def verify_password(password: str, stored: str | None) -> Verified:
     Raises `HashQueueFull` when too much work is waiting.
     """
     hashing = _present()
-    with place():
+    with queued():
         return hashing.pool.run(lambda: hashing.hasher.verify(password, stored))
 
 

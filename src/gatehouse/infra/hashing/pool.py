@@ -3,10 +3,11 @@
 import os
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 from time import monotonic
 from typing import TypeVar
@@ -40,6 +41,7 @@ class _Place:
     """A place in the queue. It lies ahead of the threads from its turn until its hash begins."""
 
     is_ahead: bool = False
+    is_first: threading.Event = field(default_factory=threading.Event)
 
 
 class _Here(threading.local):
@@ -73,7 +75,6 @@ class HashPool:
         self._estimate = first_estimate_seconds
         self._here = _Here()
         self._changed = threading.Condition()
-        self._line = threading.Lock()
         self._begin()
 
     @property
@@ -91,8 +92,8 @@ class HashPool:
     def place(self, name: str | None = None) -> Iterator[None]:
         """Hold a place in the queue, from one's turn on; raises `HashQueueFull` at once.
 
-        Within a place it is the same place. While another holds one with the same `name` it is
-        none, and nobody waits: who comes to a hash nevertheless takes a place for that.
+        Within a place it is the same place. While somebody of the same `name` holds one, the
+        caller gets none and goes on without waiting; `run` takes one for the hash.
         """
         if self._here.place is not None:
             yield
@@ -118,12 +119,15 @@ class HashPool:
     def run(self, function: Callable[[], Result]) -> Result:
         """Return what `function` returns; takes a place for it if the caller has none."""
         with self.place(), resting:
-            return self._executor.submit(self._timed, function, self._here.place).result()
+            place = self._here.place
+            assert place is not None  # only a name can be without
+            return self._executor.submit(self._timed, function, place).result()
 
     def _begin(self) -> None:
         self._process = os.getpid()
         self._pending = self._ahead = self._running = 0
         self._names: set[str | None] = set()  # of those who hold a place
+        self._line: deque[_Place] = deque()  # of those who wait for their turn
         self._begun_at = 0.0
         self._executor = ThreadPoolExecutor(
             self.threads, thread_name_prefix="hash", initializer=_lower_priority
@@ -142,13 +146,30 @@ class HashPool:
 
     def _wait_for_turn(self, place: _Place) -> None:
         with self._changed:
-            if not self._line.locked() and self._is_turn():
+            if not self._line and self._is_turn():
                 self._take_turn(place)
                 return
-        with resting, self._line, self._changed:  # one waits for its turn, the others for that one
-            while not self._is_turn():
-                self._changed.wait(SLOW_SECONDS)
-            self._take_turn(place)
+            self._join_line(place)
+        try:
+            with resting:
+                place.is_first.wait()
+                with self._changed:
+                    while not self._is_turn():
+                        self._changed.wait(SLOW_SECONDS)
+                    self._take_turn(place)
+        finally:
+            with self._changed:
+                self._leave_line(place)
+
+    def _join_line(self, place: _Place) -> None:
+        """Stand behind the others. The first watches the threads, everybody else the first."""
+        self._line.append(place)
+        self._line[0].is_first.set()
+
+    def _leave_line(self, place: _Place) -> None:
+        self._line.remove(place)
+        if self._line:
+            self._line[0].is_first.set()
 
     def _take_turn(self, place: _Place) -> None:
         self._ahead += 1
@@ -165,9 +186,9 @@ class HashPool:
             return True
         return self._running < self.threads and monotonic() - self._begun_at > SLOW_SECONDS
 
-    def _settle(self, place: _Place | None) -> None:
+    def _settle(self, place: _Place) -> None:
         """Let the next begin, once this one no longer lies ahead."""
-        if place is not None and place.is_ahead:
+        if place.is_ahead:
             place.is_ahead = False
             self._ahead -= 1
             self._changed.notify()
@@ -178,7 +199,7 @@ class HashPool:
         if self._pending >= self._most or (is_waiting and ahead_seconds > self._queue_seconds):
             raise HashQueueFull(retry_after_seconds=max(1, ceil(ahead_seconds)))
 
-    def _timed(self, function: Callable[[], Result], place: _Place | None) -> Result:
+    def _timed(self, function: Callable[[], Result], place: _Place) -> Result:
         with self._changed:
             self._running += 1
             self._settle(place)

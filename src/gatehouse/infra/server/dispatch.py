@@ -180,7 +180,11 @@ class DispatchingWorker(ThreadWorker):  # type: ignore[misc]
 
 
 def peek(conn: Any, most: int = 1) -> bytes | None:
-    """Return the first bytes that wait to be read, b"" at the end, None where there is nothing."""
+    """Return the first bytes that wait to be read, b"" at the end, None where there is nothing.
+
+    Of what nobody can look at without reading it (TLS), or what was read with the request before,
+    it is one byte.
+    """
     if conn.initialized and (before := conn.parser.unreader.buf.getvalue()):
         return bytes(before[:1])  # came with the request before
     if isinstance(conn.sock, ssl.SSLSocket):

@@ -39,14 +39,14 @@ class Worker(RoomyWorker):
 
     def enqueue_req(self, conn: Any) -> None:
         """Hand a request to the threads, unless it is refused at the door."""
-        if self._is_refused_at_door(conn):
+        if self._refuse_at_door(conn):
             self._hang_up(conn)
         else:
             super().enqueue_req(conn)
 
     def _serve(self, conn: Any) -> None:
         """Serve a request, in a thread, unless it is refused by now."""
-        if self._is_refused_at_door(conn):
+        if self._refuse_at_door(conn):
             self.method_queue.defer(self._hang_up, conn)
         else:
             super()._serve(conn)
@@ -65,11 +65,18 @@ class Worker(RoomyWorker):
         util.write_nonblock(conn.sock, problem)
         return False
 
-    def _is_refused_at_door(self, conn: Any) -> bool:
-        """Answer what is refused before it is read, and tell whether that was so."""
-        refusal = self.door.refusal()
-        said = peek(conn, SEEN_BYTES) if refusal else None
-        answer = self.door.answer(said, refusal) if said and refusal else None
+    def _refuse_at_door(self, conn: Any) -> bool:
+        """Answer what is refused before it is read; return whether that was so.
+
+        Whatever goes wrong with that: the request is let in.
+        """
+        try:
+            refusal = None if self.cfg.is_ssl else self.door.refusal()
+            said = refusal and peek(conn, SEEN_BYTES)
+            answer = refusal and said and self.door.answer(said, refusal)
+        except Exception:
+            self.log.exception("door_failed")
+            return False
         if not said or not answer:
             return False
         with suppress(OSError):  # it has gone
@@ -78,6 +85,7 @@ class Worker(RoomyWorker):
         return True
 
     def _hang_up(self, conn: Any) -> None:
+        """Close a connection at once: nothing of it is left to be read, and a crowd waits."""
         self.nr_conns -= 1
         conn.close()
 
