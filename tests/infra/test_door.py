@@ -164,6 +164,25 @@ def test_a_door_that_fails_lets_in(app: Flask) -> None:
     assert not worker._refuse_at_door(None)
 
 
+def test_where_gunicorn_speaks_tls_there_is_no_door(app: Flask) -> None:
+    """Before the handshake nobody knows what a connection is."""
+
+    class Closed(Door):
+        def refusal(self) -> Unavailable | None:
+            return FULL
+
+    worker = Worker.__new__(Worker)
+    worker.door = Closed(app)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(request())
+        conn = SimpleNamespace(sock=ours, initialized=False)
+        for is_ssl in (True, False):
+            worker.cfg = SimpleNamespace(is_ssl=is_ssl)
+            assert worker._refuse_at_door(conn) is not is_ssl
+        assert is_from_the_door(theirs.recv(65536))
+
+
 class Occupied:
     """A server of one worker that is at a log-in, for seconds, and has room for no other."""
 

@@ -140,7 +140,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 @contextmanager
-def queued(name: str | None = None) -> Iterator[None]:
+def queued(name: str) -> Iterator[None]:
     """Wait in the queue of hashes before work of your own that leads to a hash.
 
     Of a crowd that comes at once each begins when a thread is about to be free for its hash. One
@@ -187,7 +187,7 @@ def refusal(app: Flask) -> HashQueueFull | None:
 def hash_password(password: str) -> str:
     """Return a new hash; raises `HashQueueFull` when too much work is waiting."""
     hashing = _present()
-    with queued():
+    with _counted():
         return hashing.pool.run(lambda: hashing.hasher.hash(password))
 
 
@@ -198,7 +198,7 @@ def verify_password(password: str, stored: str | None) -> Verified:
     Raises `HashQueueFull` when too much work is waiting.
     """
     hashing = _present()
-    with queued():
+    with _counted():
         return hashing.pool.run(lambda: hashing.hasher.verify(password, stored))
 
 
