@@ -14,6 +14,7 @@ from gatehouse.infra import db
 
 BATCH = 1_000
 SHOWN = tuple(column for column in events.c if column.name != "counted_as")
+_ADD = insert(events)
 _TIME_SHIFT = 80
 _BELOW_TIME = (1 << _TIME_SHIFT) - 1
 
@@ -42,7 +43,7 @@ def first_id(moment: datetime) -> UUID:
 
 def add(values: Mapping[str, Any]) -> None:
     """Write a fact into the present unit."""
-    db.session.execute(insert(events), {"id": id_at(values["occurred_at"]), **values})
+    db.session.execute(_ADD, {"id": id_at(values["occurred_at"]), **values})
 
 
 def raise_or_add(values: Mapping[str, Any], *, by: int) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from gatehouse import audit, guessing, one_time, roles, sessions, users
 from gatehouse.auth import access_tokens, repository, second_factor
 from gatehouse.auth.errors import InvalidCredentials, PasswordChangeRequired
+from gatehouse.auth.repository import Account
 from gatehouse.auth.vocabulary import LOGIN_FAILURES, LOGINS, REFRESH_SESSION, AuthEvent
 from gatehouse.core import clock
 from gatehouse.core.errors import Refusal
@@ -107,7 +108,9 @@ def tokens_of(session: Session) -> Tokens:
     )
 
 
-def _judge(folded: str, password: str, *, origin: Origin) -> tuple[Any, guessing.Judgement]:
+def _judge(
+    folded: str, password: str, *, origin: Origin
+) -> tuple[Account | None, guessing.Judgement]:
     place = bucket(origin.address)
     account = repository.candidate(folded, place=place, now=clock.now())
     is_known_place = account is not None and account.is_known_place
@@ -122,7 +125,7 @@ def _judge(folded: str, password: str, *, origin: Origin) -> tuple[Any, guessing
     return account, guessing.judge(candidate, password, origin=origin)
 
 
-def _open(account: Any, judgement: guessing.Judgement, *, origin: Origin) -> Tokens:
+def _open(account: Account, judgement: guessing.Judgement, *, origin: Origin) -> Tokens:
     with db.unit():
         # The account's row before its counter, in the order of a reset and of an erasure.
         if judgement.new_hash:
@@ -139,7 +142,7 @@ def _open(account: Any, judgement: guessing.Judgement, *, origin: Origin) -> Tok
     raise refusal
 
 
-def _unfinished(account: Any) -> Refusal | None:
+def _unfinished(account: Account) -> Refusal | None:
     """Ask for a password of the person's own where somebody else has set the present one."""
     if not account.must_change_password:
         return None
@@ -150,7 +153,7 @@ def _unfinished(account: Any) -> Refusal | None:
     return PasswordChangeRequired(one_time.token(token_id, purpose))
 
 
-def _start(account: Any, judgement: guessing.Judgement, *, origin: Origin) -> Session:
+def _start(account: Account, judgement: guessing.Judgement, *, origin: Origin) -> Session:
     session = sessions.start(account.id, epoch=account.session_epoch, origin=origin, amr=("pwd",))
     is_surprising = not judgement.candidate.is_known_place
     guessing.remember_place(account.id, origin=origin)

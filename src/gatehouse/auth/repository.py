@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select
@@ -37,6 +37,30 @@ _ACCESS = db.Prepared(
 )
 
 
+class Account(NamedTuple):
+    """What a log-in needs of an account; `is_known_place` is about the place that it comes from."""
+
+    id: UUID
+    email: str
+    password_hash: str
+    session_epoch: int
+    is_active: bool
+    must_change_password: bool
+    is_known_place: bool
+
+
+def _by_name(folded: Any) -> db.Prepared:
+    columns = [getattr(User, name) for name in Account._fields[:-1]]
+    return db.Prepared(
+        select(*columns, guessing.is_known_place(User.id)).where(
+            folded == db.parameter("name", folded.type), User.deleted_at.is_(None)
+        )
+    )
+
+
+_BY_EMAIL, _BY_USERNAME = _by_name(User.email_folded), _by_name(User.username_folded)
+
+
 def principal_of(claims: AccessClaims) -> Principal | None:
     """Return the person behind a verified token as they are now; None if the session is dead.
 
@@ -66,20 +90,11 @@ def permissions_in(session_id: UUID, *, user_id: UUID) -> frozenset[str] | None:
     return roles.expand(_roles(rows)) if rows else None
 
 
-def candidate(folded: str, *, place: str, now: datetime) -> Any:
+def candidate(folded: str, *, place: str, now: datetime) -> Account | None:
     """Return what a log-in needs of the account with this folded log-in name; else None."""
-    column = User.email_folded if "@" in folded else User.username_folded
-    return db.reader.row(
-        select(
-            User.id,
-            User.email,
-            User.password_hash,
-            User.session_epoch,
-            User.is_active,
-            User.must_change_password,
-            guessing.is_known_place(User.id, place, now).label("is_known_place"),
-        ).where(column == folded, User.deleted_at.is_(None))
-    )
+    statement = _BY_EMAIL if "@" in folded else _BY_USERNAME
+    rows = db.reader.tuples(statement, {"name": folded, **guessing.place_values(place, now)})
+    return Account(*rows[0]) if rows else None
 
 
 def by_email(email: str) -> Any:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from gatehouse.feature import Feature
 from gatehouse.guessing.errors import GuessingThrottled, WrongPassword
-from gatehouse.guessing.repository import is_known_place
+from gatehouse.guessing.repository import is_known_place, place_values
 from gatehouse.guessing.service import (
     Candidate,
     Judgement,
@@ -32,6 +32,7 @@ __all__ = [
     "forget",
     "is_known_place",
     "judge",
+    "place_values",
     "refund",
     "remember_place",
 ]

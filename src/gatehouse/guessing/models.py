@@ -1,9 +1,10 @@
 """What is counted while passwords are guessed."""
 
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, Table
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gatehouse.infra import db
@@ -36,3 +37,7 @@ class KnownPlace(db.Model):
     )
     place: Mapped[str] = mapped_column(db.Key(64), primary_key=True)
     last_used_at: Mapped[datetime] = mapped_column(db.UtcDateTime, index=True)
+
+
+counters: Table = cast("Table", GuessCounter.__table__)
+known_places: Table = cast("Table", KnownPlace.__table__)

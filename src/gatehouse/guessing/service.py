@@ -87,7 +87,7 @@ def remember_place(user_id: UUID, *, origin: Origin) -> None:
 
 def export(user_id: UUID) -> dict[str, Any]:
     """Return the places from which a person has logged in."""
-    return {"known_places": [dict(row._mapping) for row in repository.known_places(user_id)]}
+    return {"known_places": [dict(row._mapping) for row in repository.places_of(user_id)]}
 
 
 def forget(user_id: UUID) -> None:

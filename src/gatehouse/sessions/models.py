@@ -1,9 +1,10 @@
 """A session: one row a log-in, refreshed by raising its generation."""
 
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, text
+from sqlalchemy import ForeignKey, Index, String, Table, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gatehouse.core.ids import new_id
@@ -48,3 +49,6 @@ class Session(db.Model):
     user_agent: Mapped[str] = mapped_column(String(255))
     rotated_place: Mapped[str] = mapped_column(db.Key(64))
     rotated_agent: Mapped[str] = mapped_column(String(255))
+
+
+sessions: Table = cast("Table", Session.__table__)

@@ -1,18 +1,19 @@
 """All SQL about sessions."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, case, delete, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, case, delete, insert, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from gatehouse.infra import db
 from gatehouse.sessions.accounts import ACCOUNTS, is_open
-from gatehouse.sessions.models import Session
+from gatehouse.sessions.models import Session, sessions
 
 PURGE_BATCH = 1000
+_ADD = insert(sessions)
 
 
 def is_unended(now: Any) -> ColumnElement[bool]:
@@ -25,6 +26,12 @@ def is_unended(now: Any) -> ColumnElement[bool]:
 def is_living(now: datetime) -> ColumnElement[bool]:
     """Return the condition that a session, joined with its account, is good for a request."""
     return and_(is_unended(now), Session.epoch == ACCOUNTS.c.session_epoch, is_open())
+
+
+def add(values: Mapping[str, Any]) -> Session:
+    """Write a session into the present unit, and return it."""
+    db.session.execute(_ADD, values)
+    return Session(**values)
 
 
 def by_id(session_id: UUID) -> Session | None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from gatehouse import audit
 from gatehouse.core import clock
+from gatehouse.core.ids import new_id
 from gatehouse.core.network import bucket
 from gatehouse.core.principal import Origin
 from gatehouse.infra import db
@@ -25,25 +26,27 @@ def start(user_id: UUID, *, epoch: int, origin: Origin, amr: Sequence[str]) -> S
     """Open a session for a person whose credentials were verified in `epoch`."""
     now = clock.now()
     expires_at = now + timedelta(days=settings.session_absolute_days)
-    session = Session(
-        user_id=user_id,
-        epoch=epoch,
-        created_at=now,
-        last_used_at=now,
-        rotated_at=now,
-        idle_expires_at=min(now + timedelta(days=settings.session_idle_days), expires_at),
-        expires_at=expires_at,
-        auth_time=now,
-        amr=" ".join(amr),
-        address=origin.address,
-        place=bucket(origin.address),
-        user_agent=origin.user_agent,
-        rotated_place=bucket(origin.address),
-        rotated_agent=origin.user_agent,
+    place = bucket(origin.address)
+    return repository.add(
+        {
+            "id": new_id(),
+            "user_id": user_id,
+            "epoch": epoch,
+            "generation": 0,
+            "created_at": now,
+            "last_used_at": now,
+            "rotated_at": now,
+            "idle_expires_at": min(now + timedelta(days=settings.session_idle_days), expires_at),
+            "expires_at": expires_at,
+            "auth_time": now,
+            "amr": " ".join(amr),
+            "address": origin.address,
+            "place": place,
+            "user_agent": origin.user_agent,
+            "rotated_place": place,
+            "rotated_agent": origin.user_agent,
+        }
     )
-    db.session.add(session)
-    db.session.flush()
-    return session
 
 
 def refresh(claims: RefreshClaims, *, origin: Origin) -> Session:

@@ -24,14 +24,14 @@ from gatehouse.infra.db import engines
 from gatehouse.infra.db.columns import Encrypted, Id, Json, Key, UtcDateTime
 from gatehouse.infra.db.engines import (
     Reader,
-    is_full,
+    built_once,
     is_pooled,
     is_sqlite,
     patient,
     upsert,
-    violated,
 )
 from gatehouse.infra.db.prepared import Prepared, parameter
+from gatehouse.infra.db.refusals import is_full, violated
 from gatehouse.infra.threads import resting
 from gatehouse.settings import Settings
 
@@ -46,6 +46,7 @@ __all__ = [
     "Reader",
     "UtcDateTime",
     "after_commit",
+    "built_once",
     "init_app",
     "is_full",
     "is_in_unit",

@@ -5,9 +5,8 @@ opens and closes connections all the time. SQLite has one writer at a time, so i
 holds one connection and the pool is the queue.
 """
 
-import re
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, wraps
 from importlib import import_module
 from typing import Any, TypeVar, cast
 
@@ -17,15 +16,13 @@ from sqlalchemy import (
     Connection,
     Engine,
     Executable,
-    Index,
     QueuePool,
     Row,
-    UniqueConstraint,
     create_engine,
     event,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from gatehouse.infra import metrics
 from gatehouse.infra.db.prepared import Prepared
@@ -37,10 +34,9 @@ SIZE = metrics.Gauge("gatehouse_db_connections_max", "Connections a pool may hol
 
 # Everybody who writes to SQLite waits in this one queue, and each for an fsync of its own.
 SQLITE_QUEUE_SECONDS = 5
-# What SQLite and PostgreSQL (disk_full) say when nothing fits on the disk any more.
-NO_ROOM = (sqlite3.SQLITE_FULL, "53100")
 Params = Mapping[str, Any] | None
 Rows = TypeVar("Rows")
+Statement = TypeVar("Statement", bound=Executable)
 
 
 class Reader:
@@ -149,6 +145,15 @@ def upsert(table: Any) -> Any:
     return (sqlite.insert if is_sqlite() else postgresql.insert)(table)
 
 
+def built_once(build: Callable[[], Statement]) -> Callable[[], Statement]:
+    """Build what uses `upsert` at its first use only, once for each kind of database.
+
+    Any other statement can be a constant of its module; what changes is a `parameter` in both.
+    """
+    built = cache(lambda _is_sqlite: build())
+    return wraps(build)(lambda: built(is_sqlite()))
+
+
 def patient(connection: Connection, *, seconds: int = 0) -> None:
     """Let statements of a command take longer than those of a request; 0 is as long as they need.
 
@@ -162,34 +167,6 @@ def dispose(app: Flask) -> None:
     """Close every pooled reading connection of `app`."""
     for engine in app.extensions[EXTENSION].values():
         engine.dispose()
-
-
-def is_full(error: SQLAlchemyError) -> bool:
-    """Tell whether the database has found no room on its disk."""
-    driver = getattr(error, "orig", None)
-    said = getattr(driver, "sqlite_errorcode", None) or getattr(driver, "sqlstate", None)
-    return said in NO_ROOM
-
-
-def violated(error: IntegrityError) -> str:
-    """Return the name of the constraint or unique index that refused, or the empty string."""
-    diagnostics = getattr(error.orig, "diag", None)
-    if diagnostics is not None:
-        return diagnostics.constraint_name or ""
-    found = re.search(r"UNIQUE constraint failed: (\w+)\.(.+)", str(error.orig))
-    if found is None:
-        return ""
-    metadata = current_app.extensions["sqlalchemy"].metadata
-    table = metadata.tables[found[1]]
-    columns = [part.split(".")[-1].strip() for part in f"{found[1]}.{found[2]}".split(",")]
-    candidates: list[Index | UniqueConstraint] = [
-        *(index for index in table.indexes if index.unique),
-        *(c for c in table.constraints if isinstance(c, UniqueConstraint)),
-    ]
-    for candidate in candidates:
-        if [column.name for column in candidate.columns] == columns:
-            return str(candidate.name)
-    return str(table.primary_key.name)
 
 
 def _rows(engine: Engine, statement: Executable, params: Params) -> Sequence[Row[Any]]:
