@@ -7,33 +7,37 @@ machine does counts little. The database's own time is not in it.
 import argparse
 import base64
 import gc
+import io
 import os
 import secrets
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import orjson
 from flask import Flask, request
 
 from bench import flame, inside
+from bench.workloads import address
 from gatehouse.auth import access_tokens, authenticator, repository
 from gatehouse.infra import logs
 from gatehouse.settings import Settings
 from tests.support.databases import application, build
 from trials import _shared
 
-HOST = "accounts.example.org"
+HOST, PASSWORD = "accounts.example.org", "three quiet rivers"
+LOG_IN = "/api/v1/auth/login"
 ME, LIST, HEALTH = "/api/v1/users/me", "/api/v1/users?per_page=100", "/health"
 BLOCKS = 30
 
 
 @contextmanager
-def service(kind: str, people: int) -> Iterator[tuple[Flask, dict[str, list[str]]]]:
-    """Give the service in production mode with people in it, and access tokens of some."""
+def service(kind: str, people: int) -> Iterator[tuple[Flask, dict[str, list[tuple[str, str]]]]]:
+    """Give the service in production mode with people in it, and addresses and tokens of some."""
     with tempfile.TemporaryDirectory() as home, ExitStack() as stack:
         given = {
             "APP_ENV": "production",
@@ -57,20 +61,40 @@ def service(kind: str, people: int) -> Iterator[tuple[Flask, dict[str, list[str]
         nowhere = os.open(os.devnull, os.O_WRONLY)
         stack.callback(os.close, nowhere)
         logs.configure(settings, descriptor=nowhere)
-        words = ["seed", "--users", str(people), "--password", "three quiet rivers", "--force"]
+        words = ["seed", "--users", str(people), "--password", PASSWORD, "--force"]
         seeded = app.test_cli_runner().invoke(args=words)
         if seeded.exit_code:
             raise RuntimeError(seeded.output)
         with app.app_context():
             found = inside.tokens(people // 10)
-        yield app, {who: [token for _, token in pairs] for who, pairs in found.items()}
+        yield app, found
 
 
 def asking(app: Flask, url: str, tokens: list[str]) -> Callable[[], bytes]:
     """Return a function that sends the request with the next token, and returns the body."""
+    common, turns = environment("GET", url), cycle(tokens)
+    return lambda: answered(app, {**common, "HTTP_AUTHORIZATION": f"Bearer {next(turns)}"})
+
+
+def logging_in(app: Flask, emails: Sequence[str]) -> Callable[[], bytes]:
+    """Return a function that logs the next person in, from an address where nobody was before."""
+    common, turns = environment("POST", LOG_IN), enumerate(cycle(emails))
+
+    def send() -> bytes:
+        number, email = next(turns)
+        body = orjson.dumps({"username": email, "password": PASSWORD})
+        given = {"CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(body))}
+        place = {"REMOTE_ADDR": address(number), "wsgi.input": io.BytesIO(body)}
+        return answered(app, {**common, **given, **place})
+
+    return send
+
+
+def environment(method: str, url: str) -> dict[str, Any]:
+    """Return what a server tells of a request."""
     path, _, query = url.partition("?")
-    common = {
-        "REQUEST_METHOD": "GET",
+    return {
+        "REQUEST_METHOD": method,
         "PATH_INFO": path,
         "QUERY_STRING": query,
         "SERVER_NAME": HOST,
@@ -81,19 +105,19 @@ def asking(app: Flask, url: str, tokens: list[str]) -> Callable[[], bytes]:
         "wsgi.url_scheme": "http",
         "wsgi.multithread": True,
     }
-    turns = cycle(tokens)
+
+
+def answered(app: Flask, request: dict[str, Any]) -> bytes:
+    """Return the body of an answer; raise RuntimeError if it is none of success."""
 
     def start(status: str, _headers: Any, _exc_info: Any = None) -> None:
         if not status.startswith("200"):
             raise RuntimeError(status)
 
-    def send() -> bytes:
-        body = app.wsgi_app({**common, "HTTP_AUTHORIZATION": f"Bearer {next(turns)}"}, start)
-        found = b"".join(body)
-        body.close()  # type: ignore[attr-defined]
-        return found
-
-    return send
+    body = app.wsgi_app(request, start)
+    found = b"".join(body)
+    body.close()  # type: ignore[attr-defined]
+    return found
 
 
 def best(function: Callable[[], Any], *, times: int = 20) -> float:
@@ -125,7 +149,8 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=10_000)
     parser.add_argument("--flame", type=Path, help="a directory for me.svg and list.svg")
     given = parser.parse_args()
-    with service(given.kind, given.people) as (app, tokens):
+    with service(given.kind, given.people) as (app, found):
+        tokens = {who: [token for _, token in pairs] for who, pairs in found.items()}
         me = asking(app, ME, tokens["people"])
         page = asking(app, LIST, tokens["readers"])
         for _ in range(2 * len(tokens["people"])):
@@ -135,6 +160,8 @@ def main() -> None:
         rows = [("GET /users/me", best(me)), *pieces(app, tokens["people"][0])]
         rows += [("GET /health: no token, no query", best(asking(app, HEALTH, tokens["people"])))]
         rows += [("GET /users?per_page=100", best(page, times=4))]
+        log_in = logging_in(app, [email for email, _ in found["people"]])
+        rows += [("POST /auth/login, without its hash", best(log_in, times=1))]
         print(f"{given.kind}: microseconds of processor time, the best of {BLOCKS} blocks")
         for name, value in rows:
             print(f"  {name:40} {value:6.0f}")

@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     cast,
     column,
+    create_engine,
     func,
     literal,
     null,
@@ -26,6 +27,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from gatehouse.core.ids import new_id
 from gatehouse.infra import db
+from gatehouse.infra.db import engines
 from tests.infra.conftest import MakeApp
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
@@ -219,3 +221,22 @@ def _one() -> Select[Any]:
 def _is_sqlite(app: Flask) -> bool:
     with app.app_context():
         return db.is_sqlite()
+
+
+def test_what_is_built_once_is_built_once_for_each_kind_of_database(infra_app: Flask) -> None:
+    kinds: list[bool] = []
+
+    @db.built_once
+    def statement() -> Any:
+        kinds.append(db.is_sqlite())
+        return select(NAME)
+
+    with infra_app.app_context():
+        assert statement() is statement()
+        other = Flask(__name__)
+        theirs = create_engine("postgresql+psycopg://" if db.is_sqlite() else "sqlite://")
+        other.extensions[engines.EXTENSION] = {"reader": theirs}
+        with other.app_context():
+            assert statement() is statement()
+        assert statement() is statement()
+    assert sorted(kinds) == [False, True]

@@ -4,11 +4,11 @@ What is wrong with a request before it reaches the application (its framing, its
 answers by itself, in HTML. Here it is told in the shape of all other errors (RFC 9457) instead.
 """
 
-import json
 import ssl
 from functools import lru_cache
 from http import HTTPStatus
 
+import orjson
 from gunicorn import util
 from gunicorn.http import errors, wsgi
 
@@ -88,7 +88,7 @@ def problem(
         "instance": request_id,
         "code": code,
     }
-    body = json.dumps(document, separators=(",", ":"))
+    body = orjson.dumps(document)
     lines = [
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
         "Connection: close",
@@ -100,4 +100,4 @@ def problem(
     ]
     if status == 503:
         lines.append(f"Retry-After: {retry_after}")
-    return "\r\n".join([*lines, "", body]).encode("ascii")
+    return "\r\n".join([*lines, "\r\n"]).encode("ascii") + body
