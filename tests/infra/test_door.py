@@ -109,6 +109,10 @@ LET_IN = {
     "who wants another protocol": request(b"Upgrade: h2c"),
     "a body that is still on its way": request()[:-1],
     "a head that is still on its way": request().partition(b"\r\n\r\n")[0],
+    "a head that is still on its way, with a length that nothing has": request(
+        length=b"Content-Length: 0"
+    ).partition(b"\r\n\r\n")[0]
+    + b"\r\n",
     "with another request behind it": request() + request(),
     "R96: two lengths": request(b"Content-Length: 5"),
     "R96: a length that is none": request(length=b"Content-Length: +%d" % len(BODY)),

@@ -56,7 +56,7 @@ class Door:
             return None
         head, end, body = said.partition(b"\r\n\r\n")
         fields = head + end[:2]
-        if _LENGTH.findall(fields) != [b"%d" % len(body)]:
+        if not end or _LENGTH.findall(fields) != [b"%d" % len(body)]:
             return None
         if _is_crooked(fields) or _IS_UNUSUAL.search(fields):
             return None
