@@ -103,7 +103,7 @@ def test_a_server_that_cannot_hand_a_connection_over_says_so(app: Flask, client:
 
 
 def _opened_soon(stack: ExitStack, person: Person, url: str) -> Socket:
-    """Open a socket where another one has just gone: its client hears of that before the count."""
+    """Open a socket where another has just gone: its place is kept until the service sees that."""
     limit = time.monotonic() + 5
     while True:
         try:

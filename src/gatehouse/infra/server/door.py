@@ -19,8 +19,8 @@ from gatehouse.infra.server import responses
 SEEN_BYTES = 4096
 
 # A stranger writes what these are matched against: each takes a time that grows with its length.
-# Whoever sends one of the first wants more than the plain answer (browsers do), or has another kind
-# of body.
+# Whoever sends one of these fields wants more than the plain answer (browsers do), or has another
+# kind of body.
 _IS_UNUSUAL = re.compile(
     rb"\r\n(?:origin|(?:transfer|content)-encoding|expect|upgrade)[ \t]*:", re.IGNORECASE
 )
