@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -26,15 +27,31 @@ class Work:
     def __init__(self, most: int) -> None:
         self.begun: list[int] = []
         self.done: list[int] = []
-        self.threads = Threads(most, self._serve)
+        self.threads = Threads(most, self._serve, look=self._look, awaken=self._awaken)
+        self.comes: deque[Callable[[], object]] = deque()  # what each look finds
+        self.on_look: Callable[[], object] = lambda: None
+        self.looked: list[float] = []
+        self.awakened = 0
         self._acts: dict[int, Callable[[], object]] = {}
 
     def add(self, *acts: Callable[[], object], are_newcomers: bool = False) -> None:
         for act in acts:
-            number = len(self._acts)
-            self._acts[number] = act
-            self.threads.add(number, is_newcomer=are_newcomers)
+            self._add(act, is_newcomer=are_newcomers)
         self.threads.hand_over()
+
+    def _add(self, act: Callable[[], object], *, is_newcomer: bool = False) -> None:
+        number = len(self._acts)
+        self._acts[number] = act
+        self.threads.add(number, is_newcomer=is_newcomer)
+
+    def _look(self, seconds: float) -> None:
+        self.looked.append(seconds)
+        self.on_look()
+        if self.comes:
+            self._add(self.comes.popleft())
+
+    def _awaken(self) -> None:
+        self.awakened += 1
 
     def _serve(self, number: int) -> None:
         self.begun.append(number)
@@ -211,7 +228,7 @@ def test_what_comes_again_while_it_is_served_is_served_again() -> None:
         else:
             comes_again.wait()
 
-    workers = Threads(10, serve)
+    workers = Threads(10, serve, look=lambda _: None, awaken=lambda: None)
     try:
         workers.add(serve)
         workers.hand_over()
@@ -228,6 +245,73 @@ def test_what_breaks_costs_no_thread() -> None:
         work.add(*[breaks] * 5)
         work.add(lambda: None)
         until(lambda: len(work.done) == 1)
+
+
+@pytest.mark.usefixtures("patient")
+def test_who_has_finished_looks_for_more_and_tells_when_nothing_came() -> None:
+    served_by: list[int] = []
+
+    def note() -> None:
+        served_by.append(threading.get_ident())
+
+    with working() as work:
+        work.comes.extend([note] * 3)
+        work.add(note)
+        until(lambda: work.awakened == 1)
+        assert len(served_by) == 4
+        assert len(set(served_by)) == 1, "nobody else was woken up for it"
+        assert work.looked == [MOMENT_SECONDS] * 4, "for a moment each time, where nothing waits"
+
+
+@pytest.mark.usefixtures("patient")
+def test_while_others_wait_who_has_finished_looks_rarely_and_does_not_linger(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(threads, "MOMENT_SECONDS", ENOUGH_SECONDS)
+    with working() as work:
+        work.add(*[lambda: None] * 40)
+        until(lambda: work.awakened == 1)
+    assert work.looked == [0.0, ENOUGH_SECONDS]
+
+
+@pytest.mark.usefixtures("patient")
+def test_who_rests_lets_others_look() -> None:
+    goes_on = threading.Event()
+
+    def rests() -> None:
+        with resting:
+            goes_on.wait()
+
+    with working() as work:
+        work.add(rests)
+        until(lambda: work.awakened == 1)
+        assert work.threads.at_work_seconds() <= 0
+        goes_on.set()
+        until(lambda: work.done == [0])
+
+
+@pytest.mark.usefixtures("patient")
+def test_who_looks_counts_as_being_at_work() -> None:
+    """Otherwise the main thread would come back and look as well."""
+    goes_on = threading.Event()
+    with working() as work:
+        work.on_look = goes_on.wait
+        work.add(lambda: None)
+        until(lambda: work.done == [0])
+        time.sleep(0.05)
+        assert work.threads.at_work_seconds() > 0
+        goes_on.set()
+        until(lambda: work.threads.at_work_seconds() <= 0)
+
+
+def test_a_look_that_breaks_costs_no_thread() -> None:
+    def breaks() -> None:
+        raise ValueError("on purpose")
+
+    with working(most=1) as work:
+        work.on_look = breaks
+        work.add(lambda: None, lambda: None)
+        until(lambda: len(work.done) == 2)
 
 
 def test_a_machine_without_threads_to_give_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

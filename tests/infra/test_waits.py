@@ -28,7 +28,7 @@ def said() -> Queue[str]:
 def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serving]:
     """Serve what is given, one at a time, and however long it takes."""
     monkeypatch.setattr(threads, "LONG_SECONDS", LONG_SECONDS)
-    served = Threads(10, lambda act: act())
+    served = Threads(10, lambda act: act(), look=lambda _: None, awaken=lambda: None)
 
     def add(act: Callable[[], object]) -> None:
         served.add(act)

@@ -5,6 +5,9 @@ much time on taking turns as on their requests. So a request is taken up when no
 Who waits for a hash, a server or a free connection says so and does not count meanwhile; nor does
 who has been at it for long, because that is waiting too (for a lock, the disk, a slow client).
 
+A thread that has served its request looks for the next one itself. Another one to do that would
+only take turns with it.
+
 A server that is near answers before another thread has woken up and got its turn. Who waits for
 one of those still counts for a moment: letting others in meanwhile took longer than the wait.
 """
@@ -40,10 +43,22 @@ class Threads:
 
     There are two queues, each in its order, and both have their turn: a crowd of newcomers does
     not hold up those who are known.
+
+    Who has finished calls `look`, which adds what has come by now, or comes within some seconds,
+    unless somebody else is looking. When nobody here does any more, `awaken` tells so.
     """
 
-    def __init__(self, most: int, serve: Callable[[Any], None]) -> None:
+    def __init__(
+        self,
+        most: int,
+        serve: Callable[[Any], None],
+        *,
+        look: Callable[[float], None],
+        awaken: Callable[[], None],
+    ) -> None:
         self._most, self._serve = most, serve
+        self._look, self._awaken = look, awaken
+        self._looked_at = 0.0
         self._lock = threading.Lock()
         self._known: deque[Any] = deque()
         self._newcomers: deque[Any] = deque()
@@ -68,6 +83,18 @@ class Threads:
         """Return when to call `hand_over` again even if nothing new comes, at most `seconds`."""
         return min(seconds, MOMENT_SECONDS) if self._is_anything_waiting() else seconds
 
+    def at_work_seconds(self) -> float:
+        """Return for how long anybody still counts as being at work; not more than 0 if nobody."""
+        with self._lock:
+            until = max((job.until for job in self._taken), default=0.0)
+        return until - time.monotonic()
+
+    def rest(self, job: _Job) -> None:
+        """Let others work and look while one of these threads waits."""
+        job.until = 0.0
+        self.hand_over()
+        self._awaken()
+
     def shutdown(self, wait: bool = False) -> None:
         """Let each thread end once it has finished what it is at."""
         for _ in range(self._started):
@@ -85,9 +112,25 @@ class Threads:
 
     def _after(self, job: _Job) -> _Job | None:
         """Put down what was served, and take up what is next, if there is room."""
+        self._look_around(job)
         with self._lock:
             self._taken.remove(job)
-            return self._take() if self._may_take() else None
+            following = self._take() if self._may_take() else None
+        if following is None:
+            self._awaken()
+        return following
+
+    def _look_around(self, job: _Job) -> None:
+        """See what has come; where nothing waits, for a moment longer."""
+        now, is_busy = time.monotonic(), self._is_anything_waiting()
+        if is_busy and now < self._looked_at + MOMENT_SECONDS:
+            return
+        job.until = now + LONG_SECONDS
+        try:
+            self._look(0.0 if is_busy else MOMENT_SECONDS)
+        except Exception:  # as in `_work`
+            logger.exception("looking_failed")
+        self._looked_at = time.monotonic()
 
     def _take(self) -> _Job:
         newcomers_first = self._is_turn_of_newcomers
@@ -130,8 +173,7 @@ class _Resting:
     def __enter__(self) -> None:
         if _here.job is not None:
             threads, job = _here.job
-            job.until = 0.0
-            threads.hand_over()
+            threads.rest(job)
 
     def __exit__(self, *_: object) -> None:
         if _here.job is not None:

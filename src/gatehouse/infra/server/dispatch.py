@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from itertools import chain
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
@@ -30,7 +31,12 @@ class DispatchingWorker(ThreadWorker):  # type: ignore[misc]
         # Threads put connections back while the main thread hangs up on idle ones.
         self._keeping = threading.Lock()
         self.leaving_conns: deque[Any] = deque()
-        return Threads(self.cfg.threads, self._serve)
+        # Only who holds this looks at the poller: the main thread, but while it stands back.
+        self._looking = threading.Lock()
+        self._looking.acquire()
+        self._stands_back = False
+        self._calls: SimpleQueue[None] = SimpleQueue()
+        return Threads(self.cfg.threads, self._serve, look=self._look, awaken=self._awaken)
 
     def murder_keepalived(self, force: bool = False) -> None:
         """Hang up on connections that have been idle for too long."""
@@ -52,11 +58,51 @@ class DispatchingWorker(ThreadWorker):  # type: ignore[misc]
         """
         limit = time.monotonic() + timeout
         while True:
+            self._stand_back(limit)
             left = max(0.0, limit - time.monotonic())
             super().wait_for_and_dispatch_events(self.tpool.look_again_in(left))
             self.tpool.hand_over()
             if not left or not self.alive or self.nr_conns >= self.worker_connections:
                 return
+
+    def _stand_back(self, limit: float) -> None:
+        """Let a thread that is at work see for itself what is next.
+
+        The main thread would wake up for each request, and take turns with that one.
+        """
+        self._stands_back = True  # before looking who is at work: they look the other way round
+        self._looking.release()
+        try:
+            while self._has_room():
+                left = min(self.tpool.at_work_seconds(), limit - time.monotonic())
+                if left <= 0:
+                    return
+                with suppress(Empty):
+                    self._calls.get(timeout=left)
+        finally:
+            self._stands_back = False
+            self._looking.acquire()
+
+    def _awaken(self) -> None:
+        """Tell the main thread that nobody looks."""
+        if self._stands_back:
+            self._calls.put(None)
+
+    def _look(self, seconds: float) -> None:
+        """Take what comes within some seconds, in a thread, if the main one stands back.
+
+        To make room for newcomers, and to stop, is for the main one.
+        """
+        if not self._has_room():
+            self._awaken()
+        elif self._looking.acquire(blocking=False):
+            try:
+                super().wait_for_and_dispatch_events(seconds)
+            finally:
+                self._looking.release()
+
+    def _has_room(self) -> bool:
+        return bool(self._accepting and self.nr_conns < self.worker_connections)
 
     def enqueue_req(self, conn: Any) -> None:
         """Let a request wait for a thread, and note since when.
