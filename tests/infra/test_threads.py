@@ -285,23 +285,69 @@ def test_who_rests_lets_others_look() -> None:
     with working() as work:
         work.add(rests)
         until(lambda: work.awakened == 1)
-        assert work.threads.at_work_seconds() <= 0
+        assert work.threads.alone_seconds() <= 0
         goes_on.set()
         until(lambda: work.done == [0])
+
+
+@pytest.mark.usefixtures("patient")
+def test_nobody_else_is_called_while_one_is_at_work() -> None:
+    goes_on, works = threading.Event(), threading.Event()
+
+    def rests() -> None:
+        with resting:
+            goes_on.wait()
+
+    with working() as work:
+        work.threads.note_look()
+        work.add(rests, works.wait)
+        until(lambda: work.begun == [0, 1])
+        goes_on.set()
+        until(lambda: work.done == [0])
+        time.sleep(0.05)
+        assert not work.awakened, "who is at work looks in the end"
+        works.set()
+        until(lambda: work.awakened == 1)
 
 
 @pytest.mark.usefixtures("patient")
 def test_who_looks_counts_as_being_at_work() -> None:
     """Otherwise the main thread would come back and look as well."""
     goes_on = threading.Event()
+
+    def rests() -> None:
+        with resting:
+            pass
+        threads._here.job[1].until = 0.0  # type: ignore[index]  # for long by now
+
     with working() as work:
         work.on_look = goes_on.wait
-        work.add(lambda: None)
-        until(lambda: work.done == [0])
-        time.sleep(0.05)
-        assert work.threads.at_work_seconds() > 0
+        work.add(rests)
+        until(lambda: work.looked != [])
+        work.threads.note_look()
+        assert work.threads.alone_seconds() > 0
         goes_on.set()
-        until(lambda: work.threads.at_work_seconds() <= 0)
+        until(lambda: work.threads.alone_seconds() <= 0)
+
+
+def test_who_has_not_looked_for_long_does_not_count_as_looking() -> None:
+    """However often a request asks its database: others have to be let in, or refused."""
+    goes_on = threading.Event()
+
+    def asks() -> None:
+        asking = Asking()
+        asking.learn(0.0)
+        while not goes_on.wait(LONG_SECONDS / 10):
+            with asking:
+                pass
+
+    with working() as work:
+        work.add(asks)
+        work.threads.note_look()
+        until(lambda: work.threads.alone_seconds() <= 0)
+        work.threads.note_look()
+        assert work.threads.alone_seconds() <= LONG_SECONDS
+        goes_on.set()
 
 
 def test_a_look_that_breaks_costs_no_thread() -> None:

@@ -45,7 +45,7 @@ class Threads:
     not hold up those who are known.
 
     Who has finished calls `look`, which adds what has come by now, or comes within some seconds,
-    unless somebody else is looking. When nobody here does any more, `awaken` tells so.
+    unless somebody else is looking. `awaken` tells that nobody here is going to look soon.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Threads:
     ) -> None:
         self._most, self._serve = most, serve
         self._look, self._awaken = look, awaken
-        self._looked_at = 0.0
+        self._looked_at = -math.inf
         self._lock = threading.Lock()
         self._known: deque[Any] = deque()
         self._newcomers: deque[Any] = deque()
@@ -83,17 +83,24 @@ class Threads:
         """Return when to call `hand_over` again even if nothing new comes, at most `seconds`."""
         return min(seconds, MOMENT_SECONDS) if self._is_anything_waiting() else seconds
 
-    def at_work_seconds(self) -> float:
-        """Return for how long anybody still counts as being at work; not more than 0 if nobody."""
+    def alone_seconds(self) -> float:
+        """Return for how long nobody else has to look, 0 or less if not at all.
+
+        Somebody counts as being at work so long, and somebody has looked not long ago.
+        """
         with self._lock:
-            until = max((job.until for job in self._taken), default=0.0)
-        return until - time.monotonic()
+            until = max((job.until for job in self._taken), default=-math.inf)
+        return min(until, self._looked_at + LONG_SECONDS) - time.monotonic()
+
+    def note_look(self) -> None:
+        """Hear that somebody has just looked."""
+        self._looked_at = time.monotonic()
 
     def rest(self, job: _Job) -> None:
         """Let others work and look while one of these threads waits."""
         job.until = 0.0
         self.hand_over()
-        self._awaken()
+        self._awaken_if_nobody_works()
 
     def shutdown(self, wait: bool = False) -> None:
         """Let each thread end once it has finished what it is at."""
@@ -117,8 +124,12 @@ class Threads:
             self._taken.remove(job)
             following = self._take() if self._may_take() else None
         if following is None:
-            self._awaken()
+            self._awaken_if_nobody_works()
         return following
+
+    def _awaken_if_nobody_works(self) -> None:
+        if self.alone_seconds() <= 0:
+            self._awaken()
 
     def _look_around(self, job: _Job) -> None:
         """See what has come; where nothing waits, for a moment longer."""
@@ -130,7 +141,7 @@ class Threads:
             self._look(0.0 if is_busy else MOMENT_SECONDS)
         except Exception:  # as in `_work`
             logger.exception("looking_failed")
-        self._looked_at = time.monotonic()
+        self.note_look()
 
     def _take(self) -> _Job:
         newcomers_first = self._is_turn_of_newcomers

@@ -16,7 +16,7 @@ from typing import Any
 
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
-from gatehouse.infra.threads import Threads
+from gatehouse.infra.threads import MOMENT_SECONDS, Threads
 
 # A client that was told good-bye has so long to go by itself, and to say so much that nobody hears.
 LEAVING_SECONDS = 2.0
@@ -31,7 +31,8 @@ class DispatchingWorker(ThreadWorker):  # type: ignore[misc]
         # Threads put connections back while the main thread hangs up on idle ones.
         self._keeping = threading.Lock()
         self.leaving_conns: deque[Any] = deque()
-        # Only who holds this looks at the poller: the main thread, but while it stands back.
+        # Who holds this may do what gunicorn does in its main thread: look at the poller, accept,
+        # hang up, count connections. The main thread holds it, but while it stands back.
         self._looking = threading.Lock()
         self._looking.acquire()
         self._stands_back = False
@@ -68,23 +69,29 @@ class DispatchingWorker(ThreadWorker):  # type: ignore[misc]
     def _stand_back(self, limit: float) -> None:
         """Let a thread that is at work see for itself what is next.
 
-        The main thread would wake up for each request, and take turns with that one.
+        The main thread would wake up for each request, and take turns with that one. It is back
+        when nobody is at work, nobody has looked for long, or no room is left for newcomers.
         """
-        self._stands_back = True  # before looking who is at work: they look the other way round
+        self.tpool.note_look()
+        # Who finishes ceases to count and then reads this: one of the two sees the other.
+        self._stands_back = True
         self._looking.release()
         try:
             while self._has_room():
-                left = min(self.tpool.at_work_seconds(), limit - time.monotonic())
+                left = min(self.tpool.alone_seconds(), limit - time.monotonic())
                 if left <= 0:
-                    return
+                    break
+                # Who is at work may turn out to wait: see `infra.threads.Asking`.
                 with suppress(Empty):
-                    self._calls.get(timeout=left)
+                    self._calls.get(timeout=min(left, MOMENT_SECONDS))
         finally:
             self._stands_back = False
-            self._looking.acquire()
+            while not self._looking.acquire(timeout=MOMENT_SECONDS):
+                self.tpool.hand_over()  # somebody has much to see
+        self.tpool.hand_over()
 
     def _awaken(self) -> None:
-        """Tell the main thread that nobody looks."""
+        """Call the main thread back."""
         if self._stands_back:
             self._calls.put(None)
 
@@ -102,7 +109,7 @@ class DispatchingWorker(ThreadWorker):  # type: ignore[misc]
                 self._looking.release()
 
     def _has_room(self) -> bool:
-        return bool(self._accepting and self.nr_conns < self.worker_connections)
+        return bool(self.alive and self._accepting and self.nr_conns < self.worker_connections)
 
     def enqueue_req(self, conn: Any) -> None:
         """Let a request wait for a thread, and note since when.
